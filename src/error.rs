@@ -1,0 +1,168 @@
+//! Everything that can go wrong, as values: [`StartError`] is one paragraph for the person at the terminal,
+//! [`Error`] one GraphQL error with a stable code for the client. A private cause is logged, never sent.
+
+use std::fmt;
+
+/// Why the program cannot start: what failed, which setting is concerned, what to try.
+#[derive(Debug)]
+pub struct StartError {
+    what: String,
+    setting: &'static str,
+    cure: String,
+}
+
+impl StartError {
+    /// `what` failed; `setting` is the flag (and environment name) that it hangs on; `cure` is what to try.
+    pub fn new(what: impl Into<String>, setting: &'static str, cure: impl Into<String>) -> Self {
+        Self {
+            what: what.into(),
+            setting,
+            cure: cure.into(),
+        }
+    }
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.what)?;
+        if !self.setting.is_empty() {
+            write!(f, " (setting: {})", self.setting)?;
+        }
+        write!(f, ". {}", self.cure)
+    }
+}
+
+impl std::error::Error for StartError {}
+
+/// The stable codes of `extensions.code`. A retired code is never used again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Code {
+    /// The body, URL or frame is not a GraphQL request.
+    BadRequest,
+    /// The document is not GraphQL.
+    Parse,
+    /// The document does not fit the schema.
+    Validation,
+    /// A variable or argument has a value that its type does not allow.
+    BadUserInput,
+    /// A limit of the server was exceeded; the message says which and how much is allowed.
+    Limit,
+    /// A cursor that this list and order did not make.
+    Cursor,
+    /// Unique or exclusion constraint.
+    DataConflict,
+    /// Foreign key.
+    DataReference,
+    /// NOT NULL.
+    DataNull,
+    /// CHECK constraint or domain.
+    DataCheck,
+    /// A value that Postgres does not accept for the type.
+    DataInvalid,
+    /// The database role may not do this.
+    Forbidden,
+    /// Another transaction was in the way (deadlock, serialization); trying again helps.
+    Retry,
+    /// The statement ran into the time limit.
+    Timeout,
+    /// The database, or the feed of changes, cannot be reached just now.
+    Unavailable,
+    /// Something that this database or table does not offer; the message says why and what to do.
+    Unsupported,
+    /// A defect of the server.
+    Internal,
+}
+
+impl Code {
+    /// The text in `extensions.code`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::BadRequest => "BAD_REQUEST",
+            Self::Parse => "GRAPHQL_PARSE_FAILED",
+            Self::Validation => "GRAPHQL_VALIDATION_FAILED",
+            Self::BadUserInput => "BAD_USER_INPUT",
+            Self::Limit => "LIMIT_EXCEEDED",
+            Self::Cursor => "BAD_CURSOR",
+            Self::DataConflict => "DATA_CONFLICT",
+            Self::DataReference => "DATA_REFERENCE",
+            Self::DataNull => "DATA_NULL",
+            Self::DataCheck => "DATA_CHECK",
+            Self::DataInvalid => "DATA_INVALID",
+            Self::Forbidden => "FORBIDDEN",
+            Self::Retry => "RETRY",
+            Self::Timeout => "TIMEOUT",
+            Self::Unavailable => "UNAVAILABLE",
+            Self::Unsupported => "UNSUPPORTED",
+            Self::Internal => "INTERNAL",
+        }
+    }
+}
+
+/// One GraphQL error.
+#[derive(Debug, Clone)]
+pub struct Error {
+    /// Stable code.
+    pub code: Code,
+    /// What is wrong and what to change.
+    pub message: String,
+    /// The response key of the root field concerned, if one is.
+    pub path: Option<String>,
+    /// Line and column in the document, both from 1.
+    pub locations: Vec<(usize, usize)>,
+    /// The constraint of a broken rule.
+    pub constraint: Option<String>,
+    /// The column of a broken rule.
+    pub column: Option<String>,
+}
+
+impl Error {
+    /// An error without place.
+    pub fn new(code: Code, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            message: message.into(),
+            path: None,
+            locations: Vec::new(),
+            constraint: None,
+            column: None,
+        }
+    }
+
+    /// The same error at a root field.
+    #[must_use]
+    pub fn at(mut self, response_key: &str) -> Self {
+        self.path.get_or_insert_with(|| response_key.to_owned());
+        self
+    }
+
+    /// As the specification's error object.
+    pub fn to_json(&self) -> serde_json::Value {
+        let mut extensions = serde_json::json!({ "code": self.code.as_str() });
+        if let Some(constraint) = &self.constraint {
+            extensions["constraint"] = constraint.as_str().into();
+        }
+        if let Some(column) = &self.column {
+            extensions["column"] = column.as_str().into();
+        }
+        let mut error = serde_json::json!({ "message": self.message, "extensions": extensions });
+        if let Some(path) = &self.path {
+            error["path"] = serde_json::json!([path]);
+        }
+        if !self.locations.is_empty() {
+            error["locations"] = self
+                .locations
+                .iter()
+                .map(|(line, column)| serde_json::json!({ "line": line, "column": column }))
+                .collect();
+        }
+        error
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.code.as_str(), self.message)
+    }
+}
+
+impl std::error::Error for Error {}

@@ -1,0 +1,4 @@
+//! Everwire.
+
+pub mod embedded;
+pub mod error;
