@@ -14,11 +14,7 @@ pub struct StartError {
 impl StartError {
     /// `what` failed; `setting` is the flag (and environment name) that it hangs on; `cure` is what to try.
     pub fn new(what: impl Into<String>, setting: &'static str, cure: impl Into<String>) -> Self {
-        Self {
-            what: what.into(),
-            setting,
-            cure: cure.into(),
-        }
+        Self { what: what.into(), setting, cure: cure.into() }
     }
 }
 
@@ -109,23 +105,23 @@ pub struct Error {
     pub path: Option<String>,
     /// Line and column in the document, both from 1.
     pub locations: Vec<(usize, usize)>,
-    /// The constraint of a broken rule.
+    /// Which rule of the database was broken, if one was.
+    pub rule: Option<Box<BrokenRule>>,
+}
+
+/// A rule of the database that a write broke.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BrokenRule {
+    /// The constraint's name.
     pub constraint: Option<String>,
-    /// The column of a broken rule.
+    /// The column, where one is concerned.
     pub column: Option<String>,
 }
 
 impl Error {
     /// An error without place.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        Self {
-            code,
-            message: message.into(),
-            path: None,
-            locations: Vec::new(),
-            constraint: None,
-            column: None,
-        }
+        Self { code, message: message.into(), path: None, locations: Vec::new(), rule: None }
     }
 
     /// The same error at a root field.
@@ -138,11 +134,11 @@ impl Error {
     /// As the specification's error object.
     pub fn to_json(&self) -> serde_json::Value {
         let mut extensions = serde_json::json!({ "code": self.code.as_str() });
-        if let Some(constraint) = &self.constraint {
-            extensions["constraint"] = constraint.as_str().into();
-        }
-        if let Some(column) = &self.column {
-            extensions["column"] = column.as_str().into();
+        let BrokenRule { constraint, column } = self.rule.as_deref().cloned().unwrap_or_default();
+        for (name, value) in [("constraint", constraint), ("column", column)] {
+            if let Some(value) = value {
+                extensions[name] = value.into();
+            }
         }
         let mut error = serde_json::json!({ "message": self.message, "extensions": extensions });
         if let Some(path) = &self.path {

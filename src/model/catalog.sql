@@ -1,0 +1,82 @@
+-- What the database looks like, as one JSON document. $1: the schemas to serve, as a text[] literal.
+WITH served AS (
+  SELECT n.oid, n.nspname, s.position
+  FROM unnest($1::text[]) WITH ORDINALITY AS s(name, position)
+  JOIN pg_catalog.pg_namespace n ON n.nspname = s.name
+), tables AS (
+  SELECT c.*, s.nspname, s.position
+  FROM pg_catalog.pg_class c JOIN served s ON s.oid = c.relnamespace
+  WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relpersistence = 'p'
+    AND c.relname <> '_sqlx_migrations'
+    AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d
+                    WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
+), columns AS (
+  SELECT t.oid AS table_oid, a.attnum, json_build_object(
+      'number', a.attnum,
+      'name', a.attname,
+      'type', json_build_object('schema', tn.nspname, 'name', ty.typname),
+      'array_type', CASE WHEN ar.oid IS NOT NULL THEN json_build_object('schema', an.nspname, 'name', ar.typname) END,
+      'type_oid', ty.oid::bigint,
+      'base_oid', base.oid::bigint,
+      'element_oid', CASE WHEN base.typcategory = 'A' THEN nullif(base.typelem, 0)::bigint END,
+      'not_null', a.attnotnull OR ty.typnotnull,
+      'has_default', a.atthasdef OR a.attidentity <> '' OR ty.typdefault IS NOT NULL,
+      'identity', a.attidentity,
+      'generated', a.attgenerated,
+      'collation', CASE
+          WHEN a.attcollation = 0 THEN 'bytes'
+          WHEN NOT co.collisdeterministic THEN 'equivalence'
+          WHEN coalesce(nullif(co.collname, 'default'), d.datcollate) IN ('C', 'POSIX', 'ucs_basic') THEN 'bytes'
+          ELSE 'language' END,
+      'comment', pg_catalog.col_description(t.oid, a.attnum)) AS json
+  FROM tables t
+  JOIN pg_catalog.pg_attribute a ON a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped
+  JOIN pg_catalog.pg_type ty ON ty.oid = a.atttypid
+  JOIN pg_catalog.pg_namespace tn ON tn.oid = ty.typnamespace
+  LEFT JOIN pg_catalog.pg_type ar ON ar.oid = ty.typarray
+  LEFT JOIN pg_catalog.pg_namespace an ON an.oid = ar.typnamespace
+  CROSS JOIN LATERAL (
+    WITH RECURSIVE domain(oid, kind, base) AS (
+      SELECT ty.oid, ty.typtype, ty.typbasetype
+      UNION ALL
+      SELECT b.oid, b.typtype, b.typbasetype FROM domain JOIN pg_catalog.pg_type b ON b.oid = domain.base WHERE domain.kind = 'd')
+    SELECT domain.oid AS base_oid FROM domain WHERE domain.kind <> 'd') chain
+  JOIN pg_catalog.pg_type base ON base.oid = chain.base_oid
+  LEFT JOIN pg_catalog.pg_collation co ON co.oid = a.attcollation
+  CROSS JOIN pg_catalog.pg_database d
+  WHERE d.datname = pg_catalog.current_database()
+)
+SELECT json_build_object(
+  'tables', coalesce((
+    SELECT json_agg(json_build_object(
+        'oid', t.oid::bigint,
+        'name', json_build_object('schema', t.nspname, 'name', t.relname),
+        'partitioned', t.relkind = 'p',
+        'comment', pg_catalog.obj_description(t.oid, 'pg_class'),
+        'replica_identity', t.relreplident,
+        'owned', pg_catalog.pg_has_role(t.relowner, 'USAGE'),
+        'columns', coalesce((SELECT json_agg(c.json ORDER BY c.attnum) FROM columns c WHERE c.table_oid = t.oid), '[]'),
+        'primary_key', (
+          SELECT i.indkey::int2[] FROM pg_catalog.pg_index i WHERE i.indrelid = t.oid AND i.indisprimary),
+        'unique_keys', coalesce((
+          SELECT json_agg(i.indkey::int2[] ORDER BY ic.relname) FROM pg_catalog.pg_index i
+          JOIN pg_catalog.pg_class ic ON ic.oid = i.indexrelid
+          WHERE i.indrelid = t.oid AND i.indisunique AND NOT i.indisprimary AND i.indisvalid
+            AND i.indimmediate AND i.indpred IS NULL AND i.indexprs IS NULL AND i.indnkeyatts = i.indnatts), '[]'),
+        'foreign_keys', coalesce((
+          SELECT json_agg(json_build_object(
+              'name', k.conname, 'columns', k.conkey, 'target', k.confrelid::bigint, 'target_columns', k.confkey,
+              'comment', pg_catalog.obj_description(k.oid, 'pg_constraint')) ORDER BY k.conname)
+          FROM pg_catalog.pg_constraint k
+          WHERE k.conrelid = t.oid AND k.contype = 'f' AND k.conparentid = 0), '[]'))
+      ORDER BY t.position, t.relname)
+    FROM tables t), '[]'),
+  'enums', coalesce((
+    SELECT json_agg(json_build_object(
+        'oid', ty.oid::bigint,
+        'name', json_build_object('schema', n.nspname, 'name', ty.typname),
+        'comment', pg_catalog.obj_description(ty.oid, 'pg_type'),
+        'labels', (SELECT json_agg(e.enumlabel ORDER BY e.enumsortorder) FROM pg_catalog.pg_enum e WHERE e.enumtypid = ty.oid))
+      ORDER BY n.nspname, ty.typname)
+    FROM pg_catalog.pg_type ty JOIN pg_catalog.pg_namespace n ON n.oid = ty.typnamespace
+    WHERE ty.typtype = 'e'), '[]'))::text

@@ -1,0 +1,263 @@
+//! What does the database look like? Tables, columns, keys, relations and enums, with the names that they
+//! have in GraphQL. Built once from the catalog, then only read. Knows nothing of GraphQL's syntax.
+
+mod catalog;
+mod kinds;
+mod names;
+
+pub use catalog::load;
+pub use kinds::{Kind, is_orderable};
+
+use crate::sql::QualifiedName;
+
+/// Index of a table in [`Model::tables`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TableId(pub usize);
+
+/// Index of a column in [`Table::columns`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ColumnId(pub usize);
+
+/// Index of a relation in [`Table::relations`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RelationId(pub usize);
+
+/// Index of an enum in [`Model::enums`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct EnumId(pub usize);
+
+/// One database, as it is served.
+#[derive(Debug, Clone, Default)]
+pub struct Model {
+    /// Tables, in the order of the schemas given and then by name.
+    pub tables: Vec<Table>,
+    /// Enum types that a served column uses.
+    pub enums: Vec<EnumType>,
+    /// Names that had to give way to another, for the log and `everwire check`: always the same ones.
+    pub clashes: Vec<String>,
+}
+
+impl Model {
+    /// The table with this index.
+    pub fn table(&self, id: TableId) -> &Table {
+        &self.tables[id.0]
+    }
+
+    /// The enum with this index.
+    pub fn enum_type(&self, id: EnumId) -> &EnumType {
+        &self.enums[id.0]
+    }
+
+    /// Every table with its index.
+    pub fn tables(&self) -> impl Iterator<Item = (TableId, &Table)> {
+        self.tables.iter().enumerate().map(|(index, table)| (TableId(index), table))
+    }
+
+    /// The table with this `pg_class.oid`.
+    pub fn table_by_oid(&self, oid: u32) -> Option<TableId> {
+        self.tables.iter().position(|table| table.oid == oid).map(TableId)
+    }
+}
+
+/// One table.
+#[derive(Debug, Clone)]
+pub struct Table {
+    /// `pg_class.oid`.
+    pub oid: u32,
+    /// Name in SQL.
+    pub sql: QualifiedName,
+    /// Names in GraphQL.
+    pub names: TableNames,
+    /// The table's SQL comment.
+    pub comment: Option<String>,
+    /// Columns in the order of their numbers.
+    pub columns: Vec<Column>,
+    /// Columns of the primary key; empty where there is none.
+    pub key: Vec<ColumnId>,
+    /// Unique constraints beside the primary key, each with the suffix of its field (`BySlug`).
+    pub unique_keys: Vec<UniqueKey>,
+    /// Foreign keys of this table and foreign keys that point at it.
+    pub relations: Vec<Relation>,
+    /// What the log holds of an updated or deleted row.
+    pub replica_identity: ReplicaIdentity,
+    /// The connected role owns it (and so may publish it and set its replica identity).
+    pub owned: bool,
+    /// A partitioned table; its changes are published as its own.
+    pub partitioned: bool,
+}
+
+impl Table {
+    /// The column with this index.
+    pub fn column(&self, id: ColumnId) -> &Column {
+        &self.columns[id.0]
+    }
+
+    /// Every column with its index.
+    pub fn columns(&self) -> impl Iterator<Item = (ColumnId, &Column)> {
+        self.columns.iter().enumerate().map(|(index, column)| (ColumnId(index), column))
+    }
+
+    /// The relation with this index.
+    pub fn relation(&self, id: RelationId) -> &Relation {
+        &self.relations[id.0]
+    }
+
+    /// The column with this SQL name.
+    pub fn column_by_name(&self, name: &str) -> Option<ColumnId> {
+        self.columns.iter().position(|column| column.name == name).map(ColumnId)
+    }
+
+    /// The column with this GraphQL field.
+    pub fn column_by_field(&self, field: &str) -> Option<ColumnId> {
+        self.columns.iter().position(|column| column.field == field).map(ColumnId)
+    }
+}
+
+/// How a table is called in GraphQL. Every generated type and root field derives from these three.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TableNames {
+    /// `Task`: the type, and the stem of `TaskFilter`, `TaskChanges` …
+    pub type_name: String,
+    /// `task`: one row.
+    pub one: String,
+    /// `tasks`: several.
+    pub many: String,
+}
+
+/// One column.
+#[derive(Debug, Clone)]
+pub struct Column {
+    /// Name in SQL.
+    pub name: String,
+    /// Name in GraphQL.
+    pub field: String,
+    /// What its values are.
+    pub kind: Kind,
+    /// The type's name in SQL, without modifiers.
+    pub sql_type: QualifiedName,
+    /// The name of the type of arrays of it, where one exists.
+    pub array_type: Option<QualifiedName>,
+    /// Never NULL.
+    pub not_null: bool,
+    /// May be left out of a create.
+    pub has_default: bool,
+    /// Whether clients may write it.
+    pub writing: Writing,
+    /// How its text compares.
+    pub collation: Collation,
+    /// The column's SQL comment.
+    pub comment: Option<String>,
+}
+
+/// Whether and how a column may be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Writing {
+    /// Like any other.
+    Free,
+    /// `GENERATED ALWAYS AS IDENTITY`: only with `OVERRIDING SYSTEM VALUE`, and never by update.
+    IdentityAlways,
+    /// `GENERATED ALWAYS AS (…)`: never.
+    Generated,
+}
+
+/// How text of a column compares in Postgres, as far as it matters to a judgement outside of Postgres.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Collation {
+    /// Order and equality of bytes (`C`), or not text at all.
+    Bytes,
+    /// Equality of bytes, order of a language.
+    Language,
+    /// Not even equality is that of bytes (a nondeterministic collation).
+    Equivalence,
+}
+
+/// A unique constraint that a row can be found by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UniqueKey {
+    /// Its columns.
+    pub columns: Vec<ColumnId>,
+    /// The root field: `projectBySlug`.
+    pub field: String,
+}
+
+/// A way from the rows of one table to the rows of another, given by a foreign key.
+#[derive(Debug, Clone)]
+pub struct Relation {
+    /// Name in GraphQL.
+    pub field: String,
+    /// The table at the other end.
+    pub target: TableId,
+    /// Pairs of equal columns: here, there.
+    pub columns: Vec<(ColumnId, ColumnId)>,
+    /// How many rows are there.
+    pub cardinality: Cardinality,
+    /// The comment of the foreign key.
+    pub comment: Option<String>,
+}
+
+/// How many rows a relation leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cardinality {
+    /// At most one; `required` where there always is one.
+    One {
+        /// None of the foreign key's columns can be NULL.
+        required: bool,
+    },
+    /// Any number.
+    Many,
+}
+
+/// What the log holds of the old row when a row is updated or deleted.
+/// <https://www.postgresql.org/docs/current/sql-altertable.html#SQL-ALTERTABLE-REPLICA-IDENTITY>
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+pub enum ReplicaIdentity {
+    /// Its primary key.
+    #[serde(rename = "d")]
+    Default,
+    /// The columns of another unique index.
+    #[serde(rename = "i")]
+    Index,
+    /// All of it.
+    #[serde(rename = "f")]
+    Full,
+    /// Nothing.
+    #[serde(rename = "n")]
+    Nothing,
+}
+
+/// An enum type.
+#[derive(Debug, Clone)]
+pub struct EnumType {
+    /// `pg_type.oid`.
+    pub oid: u32,
+    /// Name in SQL.
+    pub sql: QualifiedName,
+    /// Name in GraphQL.
+    pub type_name: String,
+    /// Its SQL comment.
+    pub comment: Option<String>,
+    /// Labels in Postgres' order, each with its GraphQL name.
+    pub values: Vec<EnumValue>,
+}
+
+impl EnumType {
+    /// The value with this GraphQL name.
+    pub fn by_name(&self, name: &str) -> Option<&EnumValue> {
+        self.values.iter().find(|value| value.name == name)
+    }
+
+    /// The value with this label.
+    pub fn by_label(&self, label: &str) -> Option<&EnumValue> {
+        self.values.iter().find(|value| value.label == label)
+    }
+}
+
+/// One value of an enum.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EnumValue {
+    /// In Postgres: `doing`.
+    pub label: String,
+    /// In GraphQL: `DOING`.
+    pub name: String,
+}

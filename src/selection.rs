@@ -1,0 +1,252 @@
+//! Which columns of a row, and how is a value written as JSON? The one meaning of a selection: printed as
+//! SQL by queries, written as bytes by subscriptions. Both give the same bytes for the same value, given
+//! the session settings of [`SESSION`].
+
+use crate::model::{ColumnId, Kind, Model, Table};
+
+/// Settings of every session, also the replication stream's, on which the text of values depends.
+pub const SESSION: [(&str, &str); 5] = [
+    ("TimeZone", "UTC"),
+    ("DateStyle", "ISO, MDY"),
+    ("IntervalStyle", "iso_8601"),
+    ("extra_float_digits", "1"),
+    ("bytea_output", "hex"),
+];
+
+/// What was selected of a row, in the order of the selection.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub struct RowSelection {
+    /// Pairs of response key and content.
+    pub fields: Vec<(String, RowField)>,
+}
+
+/// One selected field of a row.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum RowField {
+    /// `__typename`
+    Typename,
+    /// A column.
+    Column(ColumnId),
+}
+
+impl RowSelection {
+    /// The columns selected.
+    pub fn columns(&self) -> impl Iterator<Item = ColumnId> {
+        self.fields.iter().filter_map(|(_, field)| match field {
+            RowField::Typename => None,
+            RowField::Column(column) => Some(*column),
+        })
+    }
+
+    /// Writes the selected object. `row` gives a column's text as Postgres puts it out; `None` is NULL.
+    pub fn write_json<'a>(
+        &self,
+        model: &Model,
+        table: &Table,
+        typename: &str,
+        row: &impl Fn(ColumnId) -> Option<&'a str>,
+        json: &mut Vec<u8>,
+    ) {
+        json.push(b'{');
+        for (index, (key, field)) in self.fields.iter().enumerate() {
+            if index > 0 {
+                json.push(b',');
+            }
+            write_string(key, json);
+            json.push(b':');
+            match field {
+                RowField::Typename => write_string(typename, json),
+                RowField::Column(column) => match row(*column) {
+                    Some(text) => write_value(model, &table.column(*column).kind, text, json),
+                    None => json.extend_from_slice(b"null"),
+                },
+            }
+        }
+        json.push(b'}');
+    }
+}
+
+/// SQL that makes a JSON value of `expression`, a value of this kind. The result has type json, text, or
+/// one of the types that `to_json` writes as wanted (numbers, booleans, times).
+pub fn json_expression(model: &Model, kind: &Kind, expression: &str) -> String {
+    match kind {
+        Kind::Boolean
+        | Kind::Int
+        | Kind::Float
+        | Kind::String
+        | Kind::Uuid
+        | Kind::DateTime
+        | Kind::LocalDateTime
+        | Kind::Date
+        | Kind::Json
+        | Kind::Jsonb => expression.to_owned(),
+        // Times and the rest as their text; so are numbers that JSON would round.
+        Kind::BigInt | Kind::BigDecimal | Kind::Time | Kind::Duration | Kind::Bytes | Kind::Opaque => {
+            format!("{expression}::pg_catalog.text")
+        }
+        Kind::Enum(id) => {
+            let mut sql = format!("CASE {expression}::pg_catalog.text");
+            for value in &model.enum_type(*id).values {
+                sql.push_str(&format!(" WHEN '{}' THEN '{}'", value.label.replace('\'', "''"), value.name));
+            }
+            sql + " END"
+        }
+        Kind::Array(element) => match &**element {
+            Kind::Enum(id) => {
+                let cases = json_expression(model, &Kind::Enum(*id), "element");
+                format!(
+                    "(SELECT pg_catalog.array_agg({cases} ORDER BY position) FROM pg_catalog.unnest({expression}) \
+                     WITH ORDINALITY AS elements(element, position) HAVING {expression} IS NOT NULL)"
+                )
+            }
+            Kind::BigInt | Kind::BigDecimal | Kind::Time | Kind::Duration | Kind::Bytes | Kind::Opaque => {
+                format!("{expression}::pg_catalog.text[]")
+            }
+            Kind::Boolean
+            | Kind::Int
+            | Kind::Float
+            | Kind::String
+            | Kind::Uuid
+            | Kind::DateTime
+            | Kind::LocalDateTime
+            | Kind::Date
+            | Kind::Json
+            | Kind::Jsonb
+            | Kind::Array(_) => expression.to_owned(),
+        },
+    }
+}
+
+/// Writes the JSON value of a text that Postgres put out for a value of this kind: the same bytes that
+/// [`json_expression`] gives in a query.
+pub fn write_value(model: &Model, kind: &Kind, text: &str, json: &mut Vec<u8>) {
+    match kind {
+        Kind::Boolean => json.extend_from_slice(if text == "t" { b"true" } else { b"false" }),
+        Kind::Int | Kind::Json | Kind::Jsonb => json.extend_from_slice(text.as_bytes()),
+        // Postgres' to_json: what is no JSON number (NaN, Infinity) becomes a string.
+        Kind::Float if text.ends_with(|last: char| last.is_ascii_digit()) => json.extend_from_slice(text.as_bytes()),
+        Kind::DateTime | Kind::LocalDateTime => write_string(&iso_moment(text), json),
+        Kind::Enum(id) => match model.enum_type(*id).by_label(text) {
+            Some(value) => write_string(&value.name, json),
+            None => json.extend_from_slice(b"null"),
+        },
+        Kind::Array(element) => write_array(model, element, text, json),
+        Kind::Float
+        | Kind::BigInt
+        | Kind::BigDecimal
+        | Kind::String
+        | Kind::Uuid
+        | Kind::Date
+        | Kind::Time
+        | Kind::Duration
+        | Kind::Bytes
+        | Kind::Opaque => write_string(text, json),
+    }
+}
+
+/// `2026-01-31 12:30:00.5+00` as Postgres' to_json has it: `2026-01-31T12:30:00.5+00:00`.
+fn iso_moment(text: &str) -> String {
+    let text = text.replacen(' ', "T", usize::from(!text.ends_with("infinity")));
+    match text.strip_suffix("+00") {
+        Some(moment) => format!("{moment}+00:00"),
+        None => match text.strip_suffix("+00 BC") {
+            Some(moment) => format!("{moment}+00:00 BC"),
+            None => text,
+        },
+    }
+}
+
+/// Writes Postgres' array text, `{a,"b c",NULL,{…}}`, as a JSON array.
+/// <https://www.postgresql.org/docs/current/arrays.html#ARRAYS-IO>
+fn write_array(model: &Model, element: &Kind, text: &str, json: &mut Vec<u8>) {
+    // Lower bounds other than 1 stand in front: `[0:2]={…}`. JSON has none.
+    let start = if text.starts_with('[') { text.find('=').map_or(0, |at| at + 1) } else { 0 };
+    let mut characters = text[start..].chars().peekable();
+    let mut value = String::new();
+    let mut quoted = false;
+    let finish = |value: &mut String, quoted: &mut bool, json: &mut Vec<u8>| {
+        if *quoted || !value.is_empty() {
+            if !*quoted && value == "NULL" {
+                json.extend_from_slice(b"null");
+            } else {
+                write_value(model, element, value, json);
+            }
+        }
+        value.clear();
+        *quoted = false;
+    };
+    while let Some(character) = characters.next() {
+        match character {
+            '{' => json.push(b'['),
+            '}' => {
+                finish(&mut value, &mut quoted, json);
+                json.push(b']');
+            }
+            ',' => {
+                finish(&mut value, &mut quoted, json);
+                json.push(b',');
+            }
+            '"' => {
+                quoted = true;
+                while let Some(character) = characters.next().filter(|character| *character != '"') {
+                    value.extend(if character == '\\' { characters.next() } else { Some(character) });
+                }
+            }
+            other => value.push(other),
+        }
+    }
+}
+
+/// Writes a JSON string with the escapes that Postgres' own JSON functions use.
+pub fn write_string(text: &str, json: &mut Vec<u8>) {
+    json.push(b'"');
+    let bytes = text.as_bytes();
+    let mut written = 0;
+    for (index, byte) in bytes.iter().enumerate() {
+        let escape: &[u8] = match byte {
+            b'"' => b"\\\"",
+            b'\\' => b"\\\\",
+            b'\n' => b"\\n",
+            b'\r' => b"\\r",
+            b'\t' => b"\\t",
+            8 => b"\\b",
+            12 => b"\\f",
+            0..=31 => &[],
+            _ => continue,
+        };
+        json.extend_from_slice(&bytes[written..index]);
+        if escape.is_empty() {
+            json.extend_from_slice(format!("\\u{byte:04x}").as_bytes());
+        } else {
+            json.extend_from_slice(escape);
+        }
+        written = index + 1;
+    }
+    json.extend_from_slice(&bytes[written..]);
+    json.push(b'"');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn json(kind: &Kind, text: &str) -> String {
+        let mut json = Vec::new();
+        write_value(&Model::default(), kind, text, &mut json);
+        String::from_utf8(json).unwrap()
+    }
+
+    #[test]
+    fn values_are_written_as_postgres_writes_them() {
+        let texts = Kind::Array(Box::new(Kind::String));
+        assert_eq!(json(&texts, r#"{a,"b \"c\\",NULL,"NULL",""}"#), r#"["a","b \"c\\",null,"NULL",""]"#);
+        assert_eq!(json(&texts, "{}"), "[]");
+        assert_eq!(json(&Kind::Array(Box::new(Kind::Int)), "[0:1][1:2]={{1,2},{3,NULL}}"), "[[1,2],[3,null]]");
+        assert_eq!(json(&Kind::DateTime, "2026-01-31 12:30:00.5+00"), r#""2026-01-31T12:30:00.5+00:00""#);
+        assert_eq!(json(&Kind::DateTime, "0044-03-15 00:00:00+00 BC"), r#""0044-03-15T00:00:00+00:00 BC""#);
+        assert_eq!(json(&Kind::DateTime, "infinity"), r#""infinity""#);
+        assert_eq!(json(&Kind::Float, "1e+300"), "1e+300");
+        assert_eq!(json(&Kind::Float, "-Infinity"), r#""-Infinity""#);
+        assert_eq!(json(&Kind::String, "a\u{1}\u{7f}é\n"), "\"a\\u0001\u{7f}é\\n\"");
+    }
+}
