@@ -78,7 +78,7 @@ struct CatalogEnum {
 }
 
 /// Names that no table may take: the roots, the scalars and the types that every schema has.
-const RESERVED: [&str; 50] = [
+const RESERVED: [&str; 55] = [
     "Query",
     "Mutation",
     "Subscription",
@@ -129,6 +129,11 @@ const RESERVED: [&str; 50] = [
     "Node",
     "node",
     "query",
+    "op",
+    "key",
+    "sequence",
+    "patch",
+    "changed",
 ];
 
 /// What a table's three names give rise to; all of them must be free.

@@ -1,0 +1,153 @@
+//! The types for following a table with a primary key: the message of a commit and the changes in it.
+
+use async_graphql::dynamic::{Enum, EnumItem, InputValue, Interface, InterfaceField, Object, TypeRef};
+
+use super::build::{Builder, constant, key_arguments, stream};
+use super::meaning::{ChangeField, EnvelopeField, Meaning};
+use super::scalars::value_type;
+use crate::model::{Model, Table, TableId};
+
+pub(super) fn register(schema: &mut Builder, model: &Model, id: TableId, table: &Table) {
+    envelope(schema, table);
+    key_and_values(schema, model, table);
+    changes(schema, table);
+    roots(schema, model, id, table);
+}
+
+fn envelope(schema: &mut Builder, table: &Table) {
+    use EnvelopeField::{Changes, CommittedAt, More, Previous, Reset, Sequence, Transaction};
+    let row = &table.names.type_name;
+    let name = format!("{row}Changes");
+    let fields = [
+        (
+            "sequence",
+            TypeRef::named_nn("Sequence"),
+            Sequence,
+            "The position of this message. Give the last one you applied as `since` to go on from there.",
+        ),
+        (
+            "previous",
+            TypeRef::named("Sequence"),
+            Previous,
+            "The position of the message before it in this stream. Greater than the position you hold: you missed a message.",
+        ),
+        (
+            "reset",
+            TypeRef::named("ResetReason"),
+            Reset,
+            "Not null: drop your copy, this message starts a new one; and why.",
+        ),
+        ("more", TypeRef::named_nn("Boolean"), More, "True: the next message continues this one; apply them together."),
+        (
+            "transaction",
+            TypeRef::named("ID"),
+            Transaction,
+            "The commit's transaction, as given in `extensions.transaction` of the mutation that made it.",
+        ),
+        ("committedAt", TypeRef::named("DateTime"), CommittedAt, "When the transaction was committed."),
+        (
+            "changes",
+            TypeRef::named_nn_list_nn(format!("{row}Change")),
+            Changes,
+            "The changes, in the order of the log.",
+        ),
+    ];
+    let mut object = Object::new(&name).description(
+        "One message: all that one commit changed in the rows that this subscription covers, or a part of its starting copy.",
+    );
+    for (field, ty, meaning, description) in fields {
+        schema.note(&name, field, Meaning::Envelope(meaning));
+        object = object.field(constant(field, ty).description(description));
+    }
+    schema.register(object);
+}
+
+fn key_and_values(schema: &mut Builder, model: &Model, table: &Table) {
+    let row = &table.names.type_name;
+    let (key_name, values_name) = (format!("{row}Key"), format!("{row}PatchValues"));
+    let mut key = Object::new(&key_name).description(format!("What tells one `{row}` from all others."));
+    let mut values = Object::new(&values_name)
+        .description("The values of the columns that changed; null for all others, and for those that are null now.");
+    let mut columns = Enum::new(format!("{row}Column")).description(format!("The columns of `{row}`."));
+    for (id, column) in table.columns() {
+        if table.key.contains(&id) {
+            schema.note(&key_name, &column.field, Meaning::Column(id));
+            key = key.field(constant(&column.field, value_type(model, &column.kind, true)));
+        }
+        schema.note(&values_name, &column.field, Meaning::Column(id));
+        values = values.field(constant(&column.field, value_type(model, &column.kind, false)));
+        columns = columns.item(EnumItem::new(&column.field));
+    }
+    schema.register(key);
+    schema.register(values);
+    schema.register(columns);
+}
+
+fn changes(schema: &mut Builder, table: &Table) {
+    use ChangeField::{Changed, Key, Op, PatchValues, Row, Sequence};
+    let row = &table.names.type_name;
+    let shared = [
+        ("op", TypeRef::named_nn("ChangeOp"), Op, "What to do."),
+        ("sequence", TypeRef::named_nn("Sequence"), Sequence, "The position of this change."),
+        ("key", TypeRef::named_nn(format!("{row}Key")), Key, "Which row."),
+    ];
+    let whole = (
+        table.names.one.as_str(),
+        TypeRef::named_nn(row),
+        Row,
+        "The row as it is now. Columns only: a relation is followed by a subscription of its own.",
+    );
+    let changed = (
+        "changed",
+        TypeRef::named_nn_list_nn(format!("{row}Column")),
+        Changed,
+        "Which of the selected columns changed.",
+    );
+    let patch = (
+        "patch",
+        TypeRef::named_nn(format!("{row}PatchValues")),
+        PatchValues,
+        "The new values of the columns in `changed`.",
+    );
+    let interface_name = format!("{row}Change");
+    let mut interface = Interface::new(&interface_name).description(format!("A change of one `{row}`."));
+    for (field, ty, meaning, description) in &shared {
+        schema.note(&interface_name, field, Meaning::Change(*meaning));
+        interface = interface.field(InterfaceField::new(*field, ty.clone()).description(*description));
+    }
+    schema.register(interface);
+    let kinds = [
+        ("Put", "Replace the row with this key, or add it.", vec![whole.clone()]),
+        ("Patch", "Update parts of the row with this key.", vec![changed, patch, whole]),
+        ("Delete", "Remove the row with this key: it is gone, or no longer matches.", vec![]),
+    ];
+    for (kind, description, own) in kinds {
+        let name = format!("{row}{kind}");
+        let mut object = Object::new(&name).description(description).implement(&interface_name);
+        for (field, ty, meaning, description) in shared.iter().cloned().chain(own) {
+            schema.note(&name, field, Meaning::Change(meaning));
+            object = object.field(constant(field, ty).description(description));
+        }
+        schema.register(object);
+    }
+}
+
+fn roots(schema: &mut Builder, model: &Model, id: TableId, table: &Table) {
+    let names = &table.names;
+    let ty = || TypeRef::named_nn(format!("{}Changes", names.type_name));
+    let since = || {
+        InputValue::new("since", TypeRef::named("Sequence"))
+            .description("Go on after this position instead of starting with a copy.")
+    };
+    let mut one = stream(&names.one, ty()).description(format!("Follows the `{}` with this key.", names.type_name));
+    for argument in key_arguments(model, table, &table.key) {
+        one = one.argument(argument);
+    }
+    schema.subscription(one.argument(since()), &names.one, Meaning::FollowRow(id));
+    let filter = TypeRef::named(format!("{}Filter", names.type_name));
+    let many = stream(&names.many, ty())
+        .description(format!("Follows every `{}` that matches: first a copy, then each change.", names.type_name))
+        .argument(InputValue::new("where", filter).description("Which rows."))
+        .argument(since());
+    schema.subscription(many, &names.many, Meaning::FollowRows(id));
+}

@@ -1,0 +1,127 @@
+//! What does a field of the GraphQL schema stand for in the model? Written down once while the schema is
+//! built, and looked up by the operations; nothing ever takes a name apart again.
+
+use std::collections::HashMap;
+
+use crate::model::{ColumnId, RelationId, TableId};
+
+/// What a field stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Meaning {
+    /// `__typename`, of any type.
+    Typename,
+    /// `__schema`, `__type`.
+    Introspection,
+    /// The one field of a root that has nothing to offer.
+    Nothing,
+    /// A row by its primary key.
+    RowByKey(TableId),
+    /// A row by a unique key, which is an index of [`crate::model::Table::unique_keys`].
+    RowByUnique(TableId, usize),
+    /// Several rows, as a connection.
+    Rows(TableId),
+    /// Insert a row.
+    Create(TableId),
+    /// Insert or replace a row.
+    Put(TableId),
+    /// Change parts of a row.
+    Patch(TableId),
+    /// Remove a row.
+    Delete(TableId),
+    /// Follow a row.
+    FollowRow(TableId),
+    /// Follow several rows.
+    FollowRows(TableId),
+    /// A column of a row, or of a row's key.
+    Column(ColumnId),
+    /// A related row or rows.
+    Relation(RelationId),
+    /// A field of a connection.
+    Connection(ConnectionField),
+    /// A field of the message of a subscription.
+    Envelope(EnvelopeField),
+    /// A field of one change.
+    Change(ChangeField),
+}
+
+/// The fields of a connection, of its edges and of its page information.
+/// <https://relay.dev/graphql/connections.htm>
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ConnectionField {
+    /// The rows.
+    Nodes,
+    /// The rows with their cursors.
+    Edges,
+    /// How many rows there are on all pages.
+    TotalCount,
+    /// Where the page stands.
+    PageInfo,
+    /// The row of an edge.
+    Node,
+    /// The cursor of an edge.
+    Cursor,
+    /// Whether rows follow.
+    HasNextPage,
+    /// Whether rows precede.
+    HasPreviousPage,
+    /// The cursor of the first row.
+    StartCursor,
+    /// The cursor of the last row.
+    EndCursor,
+}
+
+/// The fields of `TaskChanges`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum EnvelopeField {
+    /// The message's position.
+    Sequence,
+    /// The position of the message before.
+    Previous,
+    /// Why a new copy starts.
+    Reset,
+    /// Whether the next message continues this one.
+    More,
+    /// The transaction.
+    Transaction,
+    /// When it was committed.
+    CommittedAt,
+    /// The changes.
+    Changes,
+}
+
+/// The fields of `TaskPut`, `TaskPatch`, `TaskDelete`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ChangeField {
+    /// PUT, PATCH or DELETE.
+    Op,
+    /// The change's position.
+    Sequence,
+    /// The row's key.
+    Key,
+    /// The row.
+    Row,
+    /// Which columns changed.
+    Changed,
+    /// The values of the changed columns.
+    PatchValues,
+}
+
+/// The meaning of every field, by type and field name.
+#[derive(Debug, Clone, Default)]
+pub struct Meanings(HashMap<String, HashMap<String, Meaning>>);
+
+impl Meanings {
+    /// Notes what `type_name.field` stands for.
+    pub(super) fn note(&mut self, type_name: &str, field: &str, meaning: Meaning) {
+        self.0.entry(type_name.to_owned()).or_default().insert(field.to_owned(), meaning);
+    }
+
+    /// What `type_name.field` stands for.
+    pub fn of(&self, type_name: &str, field: &str) -> Option<Meaning> {
+        match field {
+            "__typename" => Some(Meaning::Typename),
+            "__schema" | "__type" => Some(Meaning::Introspection),
+            _ => self.0.get(type_name)?.get(field).copied(),
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! The types for reading a table: the row, its filter and order, and lists of rows as connections.
+
+use async_graphql::dynamic::{Field, InputObject, InputValue, Object, TypeRef};
+
+use super::build::{Builder, constant, key_arguments};
+use super::meaning::{ConnectionField, Meaning};
+use super::scalars::{filter_name, value_type};
+use crate::model::{Cardinality, Model, RelationId, Table, TableId, is_orderable};
+
+pub(super) fn register(schema: &mut Builder, model: &Model, id: TableId, table: &Table) {
+    row(schema, model, table);
+    filter(schema, model, table);
+    order(schema, table);
+    connection(schema, table);
+    roots(schema, model, id, table);
+}
+
+fn row(schema: &mut Builder, model: &Model, table: &Table) {
+    let name = &table.names.type_name;
+    let mut object = Object::new(name).description(table.comment.as_deref().unwrap_or("A row."));
+    for (id, column) in table.columns() {
+        let mut field = constant(&column.field, value_type(model, &column.kind, column.not_null));
+        if let Some(comment) = &column.comment {
+            field = field.description(comment);
+        }
+        schema.note(name, &column.field, Meaning::Column(id));
+        object = object.field(field);
+    }
+    for (index, relation) in table.relations.iter().enumerate() {
+        let target = model.table(relation.target);
+        if target.columns.is_empty() {
+            continue;
+        }
+        let field = match relation.cardinality {
+            Cardinality::One { required: true } => {
+                constant(&relation.field, TypeRef::named_nn(&target.names.type_name))
+            }
+            Cardinality::One { required: false } => constant(&relation.field, TypeRef::named(&target.names.type_name)),
+            Cardinality::Many => {
+                let ty = TypeRef::named_nn(format!("{}Connection", target.names.type_name));
+                list_arguments(constant(&relation.field, ty), target)
+            }
+        };
+        let description = relation.comment.clone().unwrap_or_else(|| relation_description(table, target, index));
+        schema.note(name, &relation.field, Meaning::Relation(RelationId(index)));
+        object = object.field(field.description(description));
+    }
+    schema.register(object);
+}
+
+fn relation_description(table: &Table, target: &Table, index: usize) -> String {
+    let relation = table.relation(RelationId(index));
+    let pairs: Vec<String> = relation
+        .columns
+        .iter()
+        .map(|(here, there)| format!("`{}` = `{}`", target.column(*there).field, table.column(*here).field))
+        .collect();
+    let subject = match relation.cardinality {
+        Cardinality::One { .. } => format!("The `{}`", target.names.type_name),
+        Cardinality::Many => format!("Every `{}`", target.names.type_name),
+    };
+    format!("{subject} with {}.", pairs.join(" and "))
+}
+
+fn filter(schema: &mut Builder, model: &Model, table: &Table) {
+    let name = format!("{}Filter", table.names.type_name);
+    let mut filter = InputObject::new(&name)
+        .description("Conditions on a row; all of those given must hold.")
+        .field(InputValue::new("and", TypeRef::named_nn_list(&name)).description("All of these hold."))
+        .field(InputValue::new("or", TypeRef::named_nn_list(&name)).description("One of these holds at least."))
+        .field(InputValue::new("not", TypeRef::named(&name)).description("This does not hold."));
+    for column in &table.columns {
+        filter = filter.field(InputValue::new(&column.field, TypeRef::named(filter_name(model, &column.kind))));
+    }
+    schema.register(filter);
+}
+
+fn has_order(table: &Table) -> bool {
+    table.columns.iter().any(|column| is_orderable(&column.kind))
+}
+
+fn order(schema: &mut Builder, table: &Table) {
+    if !has_order(table) {
+        return;
+    }
+    let mut order = InputObject::new(format!("{}Order", table.names.type_name))
+        .description("One column to order by. Rows that are equal by all the columns given come in the order of the primary key.")
+        .oneof();
+    for column in table.columns.iter().filter(|column| is_orderable(&column.kind)) {
+        order = order.field(InputValue::new(&column.field, TypeRef::named("OrderDirection")));
+    }
+    schema.register(order);
+}
+
+fn list_arguments(field: Field, table: &Table) -> Field {
+    let name = &table.names.type_name;
+    let argument = |name: &str, ty: TypeRef, text: &str| InputValue::new(name, ty).description(text);
+    let field = field
+        .argument(argument("where", TypeRef::named(format!("{name}Filter")), "Which rows."))
+        .argument(argument("first", TypeRef::named("Int"), "So many rows from the start, or after `after`."))
+        .argument(argument("after", TypeRef::named("Cursor"), "Only rows after this one."))
+        .argument(argument("last", TypeRef::named("Int"), "So many rows from the end, or before `before`."))
+        .argument(argument("before", TypeRef::named("Cursor"), "Only rows before this one."))
+        .argument(argument("offset", TypeRef::named("Int"), "Leave out so many rows first."));
+    if !has_order(table) {
+        return field;
+    }
+    let ty = TypeRef::named_nn_list(format!("{name}Order"));
+    field.argument(argument("orderBy", ty, "In which order; by the primary key if not given."))
+}
+
+fn connection(schema: &mut Builder, table: &Table) {
+    use ConnectionField::{Cursor, Edges, Node, Nodes, PageInfo, TotalCount};
+    let row = &table.names.type_name;
+    let (name, edge) = (format!("{row}Connection"), format!("{row}Edge"));
+    let fields = [
+        (&name, "nodes", TypeRef::named_nn_list_nn(row), Nodes, "The rows."),
+        (&name, "edges", TypeRef::named_nn_list_nn(&edge), Edges, "The rows, each with its cursor."),
+        (
+            &name,
+            "totalCount",
+            TypeRef::named_nn("Int"),
+            TotalCount,
+            "How many rows `where` lets pass, on all pages. Counted only if asked for.",
+        ),
+        (&name, "pageInfo", TypeRef::named_nn("PageInfo"), PageInfo, "Where this page stands in the list."),
+        (&edge, "node", TypeRef::named_nn(row), Node, "The row."),
+        (&edge, "cursor", TypeRef::named_nn("Cursor"), Cursor, "Its place in the list."),
+    ];
+    let mut connection = Object::new(&name).description(format!("A page of a list of `{row}`."));
+    let mut edge_object = Object::new(&edge).description(format!("A `{row}` and its place in the list."));
+    for (parent, field, ty, meaning, description) in fields {
+        schema.note(parent, field, Meaning::Connection(meaning));
+        let field = constant(field, ty).description(description);
+        if *parent == name {
+            connection = connection.field(field);
+        } else {
+            edge_object = edge_object.field(field);
+        }
+    }
+    schema.register(connection);
+    schema.register(edge_object);
+}
+
+fn roots(schema: &mut Builder, model: &Model, id: TableId, table: &Table) {
+    let names = &table.names;
+    let list = constant(&names.many, TypeRef::named_nn(format!("{}Connection", names.type_name)))
+        .description(format!("Several `{}`.", names.type_name));
+    schema.query(list_arguments(list, table), &names.many, Meaning::Rows(id));
+    let mut by_key = |field: &str, key: &[crate::model::ColumnId], meaning: Meaning| {
+        let description = format!("The `{}` with this key, or null.", names.type_name);
+        let mut row = constant(field, TypeRef::named(&names.type_name)).description(description);
+        for argument in key_arguments(model, table, key) {
+            row = row.argument(argument);
+        }
+        schema.query(row, field, meaning);
+    };
+    if !table.key.is_empty() {
+        by_key(&names.one, &table.key, Meaning::RowByKey(id));
+    }
+    for (index, unique) in table.unique_keys.iter().enumerate() {
+        by_key(&unique.field, &unique.columns, Meaning::RowByUnique(id, index));
+    }
+}

@@ -1,0 +1,178 @@
+//! The types that every schema has: scalars, their filters, orders, pages, and the words of changes.
+
+use async_graphql::dynamic::{Enum, EnumItem, InputObject, InputValue, Object, Scalar, TypeRef};
+
+use super::build::{Builder, constant};
+use super::meaning::{ConnectionField, Meaning};
+use crate::model::{Kind, Model};
+
+/// Name, description, and where its format is specified.
+const SCALARS: [(&str, &str, Option<&str>); 14] = [
+    (
+        "BigInt",
+        "A whole number of 64 bits, as a string: JSON numbers lose digits beyond 2^53. Input may be a number.",
+        None,
+    ),
+    ("BigDecimal", "A number of any precision, as a string. Input may be a number.", None),
+    ("UUID", "A universally unique identifier.", Some("https://www.rfc-editor.org/rfc/rfc9562")),
+    (
+        "DateTime",
+        "A moment: ISO 8601 in UTC, microseconds as far as they are not zero; or `infinity`, `-infinity`.",
+        None,
+    ),
+    ("LocalDateTime", "A date and time of day without a zone: ISO 8601.", None),
+    ("Date", "A day: ISO 8601, `2026-01-31`.", None),
+    ("Time", "A time of day, `12:30:00.5`.", None),
+    ("Duration", "A span of time: ISO 8601, `P1DT2H30M`. A month has no fixed length and stays a month.", None),
+    ("JSON", "Any JSON value.", Some("https://www.rfc-editor.org/rfc/rfc8259")),
+    ("Bytes", "Bytes: `\\x` and two hexadecimal digits for each.", None),
+    (
+        "Opaque",
+        "A value of a type that has no GraphQL type of its own, as the text that Postgres prints and reads.",
+        None,
+    ),
+    ("Cursor", "The place of a row in a list of one order. Opaque: give it back as `after` or `before`.", None),
+    (
+        "Sequence",
+        "A position in the history of the database: `epoch.lsn.ordinal`, fixed-width hexadecimal. Later is greater, as text, within one epoch.",
+        None,
+    ),
+    ("ID", "", None),
+];
+
+const ORDERS: [(&str, &str); 6] = [
+    ("ASC", "Small to large; nulls last."),
+    ("DESC", "Large to small; nulls first."),
+    ("ASC_NULLS_FIRST", "Small to large, nulls before."),
+    ("ASC_NULLS_LAST", "Small to large, nulls after."),
+    ("DESC_NULLS_FIRST", "Large to small, nulls before."),
+    ("DESC_NULLS_LAST", "Large to small, nulls after."),
+];
+
+const RESETS: [(&str, &str); 6] = [
+    ("START", "The subscription began without a position."),
+    ("EXPIRED", "The history kept no longer reaches the position given."),
+    ("LAGGED", "The client read too slowly: the history kept no longer reaches the last message it took."),
+    ("TRUNCATED", "The table was emptied with TRUNCATE."),
+    ("SCHEMA", "The table was altered."),
+    ("EPOCH", "The position belongs to another history: a restored or promoted database, or a lost slot."),
+];
+
+pub(super) fn register(schema: &mut Builder, model: &Model) {
+    for (name, description, specification) in SCALARS.into_iter().filter(|(name, ..)| *name != "ID") {
+        let scalar = Scalar::new(name).description(description);
+        schema.register(match specification {
+            Some(url) => scalar.specified_by_url(url),
+            None => scalar,
+        });
+    }
+    schema.register(enumeration("OrderDirection", "A direction of order.", &ORDERS));
+    schema.register(enumeration("ResetReason", "Why a copy starts anew.", &RESETS));
+    schema.register(enumeration(
+        "ChangeOp",
+        "What to do to the copy, in the words of HTTP.",
+        &[
+            ("PUT", "Replace the resource with this key, or add it."),
+            ("PATCH", "Update parts of it."),
+            ("DELETE", "Remove it."),
+        ],
+    ));
+    page_info(schema);
+    let mut kinds: Vec<Kind> = model.tables.iter().flat_map(|table| &table.columns).map(|c| c.kind.clone()).collect();
+    kinds.dedup();
+    let mut done = std::collections::HashSet::new();
+    for kind in kinds {
+        if done.insert(filter_name(model, &kind)) {
+            schema.register(filter(model, &kind));
+        }
+    }
+    for entry in &model.enums {
+        let mut enumeration =
+            Enum::new(&entry.type_name).items(entry.values.iter().map(|value| EnumItem::new(&value.name)));
+        if let Some(comment) = &entry.comment {
+            enumeration = enumeration.description(comment);
+        }
+        schema.register(enumeration);
+    }
+}
+
+fn enumeration(name: &str, description: &str, items: &[(&str, &str)]) -> Enum {
+    Enum::new(name)
+        .description(description)
+        .items(items.iter().map(|(name, description)| EnumItem::new(*name).description(*description)))
+}
+
+fn page_info(schema: &mut Builder) {
+    let fields = [
+        ("hasNextPage", TypeRef::named_nn("Boolean"), ConnectionField::HasNextPage, "Whether rows follow this page."),
+        ("hasPreviousPage", TypeRef::named_nn("Boolean"), ConnectionField::HasPreviousPage, "Whether rows precede it."),
+        ("startCursor", TypeRef::named("Cursor"), ConnectionField::StartCursor, "The cursor of its first row."),
+        ("endCursor", TypeRef::named("Cursor"), ConnectionField::EndCursor, "The cursor of its last row."),
+    ];
+    let mut object = Object::new("PageInfo").description("Where a page stands in its list.");
+    for (name, ty, meaning, description) in fields {
+        schema.note("PageInfo", name, Meaning::Connection(meaning));
+        object = object.field(constant(name, ty).description(description));
+    }
+    schema.register(object);
+}
+
+/// The GraphQL type of a kind, without its list brackets.
+pub(super) fn element_name(model: &Model, kind: &Kind) -> String {
+    match kind {
+        Kind::Enum(id) => model.enum_type(*id).type_name.clone(),
+        Kind::Array(element) => element_name(model, element),
+        scalar => scalar.scalar().unwrap_or("Opaque").to_owned(),
+    }
+}
+
+/// The GraphQL type of a value of this kind.
+pub(super) fn value_type(model: &Model, kind: &Kind, required: bool) -> TypeRef {
+    let name = element_name(model, kind);
+    match (kind, required) {
+        (Kind::Array(_), true) => TypeRef::named_list_nn(name),
+        (Kind::Array(_), false) => TypeRef::named_list(name),
+        (_, true) => TypeRef::named_nn(name),
+        (_, false) => TypeRef::named(name),
+    }
+}
+
+/// `StringFilter`, `TaskStatusFilter`, `StringListFilter`.
+pub(super) fn filter_name(model: &Model, kind: &Kind) -> String {
+    let list = if matches!(kind, Kind::Array(_)) { "List" } else { "" };
+    format!("{}{list}Filter", element_name(model, kind))
+}
+
+fn filter(model: &Model, kind: &Kind) -> InputObject {
+    let name = filter_name(model, kind);
+    let one = value_type(model, kind, false);
+    let several = TypeRef::named_nn_list(element_name(model, kind));
+    let mut filter = InputObject::new(&name)
+        .description("Conditions on one value; all of those given must hold. None but `isNull` holds for NULL.")
+        .field(InputValue::new("isNull", TypeRef::named("Boolean")).description("It is NULL, or is not."));
+    let mut operator = |field: &str, ty: &TypeRef, description: &str| {
+        let value = InputValue::new(field, ty.clone()).description(description);
+        filter = std::mem::replace(&mut filter, InputObject::new("")).field(value);
+    };
+    operator("eq", &one, "Equal.");
+    operator("ne", &one, "Not equal.");
+    if !matches!(kind, Kind::Json | Kind::Jsonb | Kind::Array(_)) {
+        operator("in", &several, "Equal to one of these.");
+        operator("notIn", &several, "Equal to none of these.");
+    }
+    if crate::model::is_orderable(kind) {
+        operator("lt", &one, "Less.");
+        operator("lte", &one, "Less or equal.");
+        operator("gt", &one, "Greater.");
+        operator("gte", &one, "Greater or equal.");
+    }
+    if *kind == Kind::String {
+        operator(
+            "like",
+            &one,
+            "Matches a pattern: `%` is any text, `_` one character, `\\` takes the next as it stands.",
+        );
+        operator("ilike", &one, "Matches a pattern without regard to case.");
+    }
+    filter
+}
