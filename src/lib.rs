@@ -7,6 +7,7 @@ pub mod filter;
 pub mod input;
 pub mod model;
 pub mod operation;
+pub mod request;
 pub mod schema;
 pub mod selection;
 pub mod sequence;

@@ -24,6 +24,12 @@ impl Statement {
         self
     }
 
+    /// Appends SQL that the program composed from the catalog, such as an expression over a column.
+    pub fn expression(&mut self, sql: &str) -> &mut Self {
+        self.text.push_str(sql);
+        self
+    }
+
     /// Appends a quoted identifier.
     pub fn identifier(&mut self, name: &str) -> &mut Self {
         push_identifier(&mut self.text, name);
@@ -49,10 +55,19 @@ impl Statement {
         self.qualified(sql_type)
     }
 
-    /// Appends a number that the program computed.
+    /// Appends a whole number: digits and nothing else, by its type.
     pub fn number(&mut self, number: u64) -> &mut Self {
         self.text.push_str(&number.to_string());
         self
+    }
+
+    /// `"alias"."column"` as SQL.
+    pub fn column_reference(alias: &str, column: &str) -> String {
+        let mut text = String::new();
+        push_identifier(&mut text, alias);
+        text.push('.');
+        push_identifier(&mut text, column);
+        text
     }
 }
 

@@ -41,6 +41,7 @@ struct CatalogTable {
     primary_key: Option<Vec<i16>>,
     unique_keys: Vec<Vec<i16>>,
     foreign_keys: Vec<CatalogForeignKey>,
+    constraints: HashMap<String, Vec<i16>>,
 }
 
 #[derive(Deserialize)]
@@ -189,6 +190,9 @@ fn build(catalog: Catalog) -> Model {
     for (index, table) in catalog.tables.iter().enumerate() {
         let target = &mut tables[index];
         target.key = numbers.columns(TableId(index), table.primary_key.as_deref().unwrap_or_default());
+        let constraints = table.constraints.iter();
+        target.constraints =
+            constraints.map(|(name, columns)| (name.clone(), numbers.columns(TableId(index), columns))).collect();
         for columns in &table.unique_keys {
             let columns = numbers.columns(TableId(index), columns);
             let suffix: Vec<String> = columns.iter().map(|id| names::type_name(&target.column(*id).field)).collect();
@@ -290,6 +294,7 @@ fn build_table(
         key: Vec::new(),
         unique_keys: Vec::new(),
         relations: Vec::new(),
+        constraints: HashMap::new(),
         replica_identity: table.replica_identity,
         owned: table.owned,
         partitioned: table.partitioned,

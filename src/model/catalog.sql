@@ -68,7 +68,16 @@ SELECT json_build_object(
               'name', k.conname, 'columns', k.conkey, 'target', k.confrelid::bigint, 'target_columns', k.confkey,
               'comment', pg_catalog.obj_description(k.oid, 'pg_constraint')) ORDER BY k.conname)
           FROM pg_catalog.pg_constraint k
-          WHERE k.conrelid = t.oid AND k.contype = 'f' AND k.conparentid = 0), '[]'))
+          WHERE k.conrelid = t.oid AND k.contype = 'f' AND k.conparentid = 0), '[]'),
+        'constraints', coalesce((
+          SELECT json_object_agg(named.name, named.columns) FROM (
+            SELECT k.conname AS name, coalesce(k.conkey, '{}') AS columns
+            FROM pg_catalog.pg_constraint k WHERE k.conrelid = t.oid AND k.contype IN ('c', 'f', 'p', 'u', 'x')
+            UNION
+            SELECT ic.relname, i.indkey::int2[] FROM pg_catalog.pg_index i
+            JOIN pg_catalog.pg_class ic ON ic.oid = i.indexrelid WHERE i.indrelid = t.oid AND i.indisunique
+            AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.conindid = ic.oid AND k.conname = ic.relname)
+          ) named), '{}'))
       ORDER BY t.position, t.relname)
     FROM tables t), '[]'),
   'enums', coalesce((

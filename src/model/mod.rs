@@ -8,6 +8,8 @@ mod names;
 pub use catalog::load;
 pub use kinds::{Kind, is_orderable};
 
+use std::collections::HashMap;
+
 use crate::sql::QualifiedName;
 
 /// Index of a table in [`Model::tables`].
@@ -78,6 +80,8 @@ pub struct Table {
     pub unique_keys: Vec<UniqueKey>,
     /// Foreign keys of this table and foreign keys that point at it.
     pub relations: Vec<Relation>,
+    /// The columns of each constraint, for errors.
+    pub constraints: HashMap<String, Vec<ColumnId>>,
     /// What the log holds of an updated or deleted row.
     pub replica_identity: ReplicaIdentity,
     /// The connected role owns it (and so may publish it and set its replica identity).

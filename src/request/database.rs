@@ -1,0 +1,96 @@
+//! The way to Postgres: the pool, and what its errors mean to a client.
+
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgDatabaseError, PgPoolOptions};
+use sqlx::{Executor, PgPool};
+
+use crate::error::{BrokenRule, Code, Error};
+use crate::model::{Model, Table};
+use crate::selection::SESSION;
+
+/// A pool whose sessions have the settings that values are written by.
+///
+/// Opens connections when they are needed; the server starts although the database is away.
+pub fn connect(options: PgConnectOptions, connections: u32, statement_timeout: Duration) -> PgPool {
+    let mut settings: Vec<String> = SESSION.iter().map(|(name, value)| format!("SET {name} = '{value}'")).collect();
+    settings.push(format!("SET statement_timeout = {}", statement_timeout.as_millis()));
+    let settings: std::sync::Arc<str> = settings.join("; ").into();
+    PgPoolOptions::new()
+        .max_connections(connections)
+        .acquire_timeout(Duration::from_secs(10))
+        // A broken connection shows at its next use; asking first would be a round trip for every request.
+        .test_before_acquire(false)
+        .after_connect(move |connection, _| {
+            let settings = settings.clone();
+            Box::pin(async move {
+                connection.execute(sqlx::raw_sql(sqlx::AssertSqlSafe(settings))).await?;
+                Ok(())
+            })
+        })
+        .connect_lazy_with(options.statement_cache_capacity(500))
+}
+
+/// What a client is told of a database error: constraint and column, never SQL, never another row's values.
+pub fn public_error(model: &Model, error: &sqlx::Error) -> Error {
+    let sqlx::Error::Database(database) = error else {
+        tracing::warn!(%error, "the database cannot be reached");
+        return Error::new(Code::Unavailable, "the database cannot be reached just now; try again");
+    };
+    let error = database.downcast_ref::<PgDatabaseError>();
+    let table = model.tables.iter().find(|table| {
+        Some(table.sql.schema.as_str()) == error.schema() && Some(table.sql.name.as_str()) == error.table()
+    });
+    match error.code() {
+        "23505" | "23P01" => broken(Code::DataConflict, "another row has this value already", table, error),
+        "23503" => broken(Code::DataReference, reference_message(error), table, error),
+        "23502" => broken(Code::DataNull, "a value is required", table, error),
+        "23514" => broken(Code::DataCheck, "the value is not allowed", table, error),
+        // A message that a trigger or function of the database raised for its callers.
+        "P0001" => Error::new(Code::DataCheck, error.message()),
+        "40001" | "40P01" | "55P03" => Error::new(Code::Retry, "another transaction was in the way; try again"),
+        "57014" => Error::new(Code::Timeout, "the statement ran into the time limit"),
+        "42501" => Error::new(Code::Forbidden, "the database role may not do this"),
+        "25006" => Error::new(Code::Forbidden, "the database is read-only"),
+        code if code.starts_with("22") || code == "428C9" => {
+            Error::new(Code::DataInvalid, format!("the database refused a value: {}", error.message()))
+        }
+        code if ["08", "53", "57", "58"].iter().any(|class| code.starts_with(class)) => {
+            tracing::warn!(%error, "the database is not available");
+            Error::new(Code::Unavailable, "the database cannot be reached just now; try again")
+        }
+        code => {
+            tracing::error!(%error, code, "a statement failed");
+            Error::new(Code::Internal, format!("the database failed with the code {code}; the server's log has more"))
+        }
+    }
+}
+
+/// Both ends of a foreign key report the same code: a missing target, or rows that still refer.
+fn reference_message(error: &PgDatabaseError) -> &'static str {
+    if error.message().starts_with("insert or update") {
+        "the row referred to does not exist"
+    } else {
+        "other rows still refer to this row"
+    }
+}
+
+fn broken(code: Code, what: &str, table: Option<&Table>, error: &PgDatabaseError) -> Error {
+    let mut columns = Vec::new();
+    if let Some(table) = table {
+        let by_constraint = error.constraint().and_then(|name| table.constraints.get(name));
+        columns.extend(by_constraint.into_iter().flatten().map(|id| table.column(*id).field.clone()));
+        let by_name = error.column().and_then(|name| table.column_by_name(name));
+        columns.extend(by_name.map(|id| table.column(id).field.clone()));
+    }
+    let column = if columns.is_empty() { error.column().map(str::to_owned) } else { Some(columns.join(", ")) };
+    let mut message = what.to_owned();
+    if let Some(column) = &column {
+        message = format!("{column}: {message}");
+    }
+    if let Some(constraint) = error.constraint() {
+        message = format!("{message} (constraint {constraint})");
+    }
+    let rule = BrokenRule { constraint: error.constraint().map(str::to_owned), column };
+    Error { rule: Some(Box::new(rule)), ..Error::new(code, message) }
+}

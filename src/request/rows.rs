@@ -1,0 +1,126 @@
+//! Prints a selection of a row, with its relations, as one expression that gives a JSON object.
+
+use super::page;
+use super::plan::{Planner, misplaced};
+use crate::error::{Code, Error};
+use crate::model::{Cardinality, Relation, Table};
+use crate::operation::Field;
+use crate::schema::Meaning;
+use crate::selection;
+use crate::sql::Statement;
+
+/// Postgres cuts longer names, and a response key is a column's name in the statement.
+/// <https://www.postgresql.org/docs/current/sql-syntax-lexical.html#SQL-SYNTAX-IDENTIFIERS>
+const LONGEST_KEY: usize = 63;
+
+/// A statement's rows, each with an alias of its own.
+pub(super) struct Rows<'a> {
+    pub(super) planner: Planner<'a>,
+    aliases: usize,
+}
+
+/// The row that a related row belongs to.
+#[derive(Clone, Copy)]
+pub(super) struct Parent<'a> {
+    pub(super) alias: &'a str,
+    pub(super) table: &'a Table,
+    pub(super) relation: &'a Relation,
+}
+
+impl<'a> Rows<'a> {
+    pub(super) fn new(planner: Planner<'a>) -> Self {
+        Self { planner, aliases: 0 }
+    }
+
+    /// An alias that nothing else in the statement has.
+    pub(super) fn alias(&mut self) -> String {
+        self.aliases += 1;
+        format!("t{}", self.aliases)
+    }
+
+    /// Prints `SELECT row_to_json(o) FROM (SELECT … <from>) AS o`: null where there is no row.
+    pub(super) fn write_object(
+        &mut self,
+        fields: &[Field],
+        table: &'a Table,
+        sql: &mut Statement,
+        from: impl FnOnce(&str, &mut Statement),
+    ) -> Result<(), Error> {
+        let (alias, object) = (self.alias(), self.alias());
+        sql.keyword("SELECT pg_catalog.row_to_json(").identifier(&object).keyword(") FROM (SELECT ");
+        self.write_fields(fields, table, &alias, sql)?;
+        from(&alias, sql);
+        sql.keyword(") AS ").identifier(&object);
+        Ok(())
+    }
+
+    /// Prints the selected fields of the row called `alias`, each under its response key.
+    pub(super) fn write_fields(
+        &mut self,
+        fields: &[Field],
+        table: &'a Table,
+        alias: &str,
+        sql: &mut Statement,
+    ) -> Result<(), Error> {
+        for (index, field) in fields.iter().enumerate() {
+            if index > 0 {
+                sql.keyword(", ");
+            }
+            match field.meaning {
+                Meaning::Typename => write_typename(&table.names.type_name, sql),
+                Meaning::Column(id) => {
+                    let column = table.column(id);
+                    let reference = Statement::column_reference(alias, &column.name);
+                    let model = self.planner.model();
+                    sql.expression(&selection::json_expression(model, &column.kind, &reference));
+                }
+                Meaning::Relation(id) => {
+                    let parent = Parent { alias, table, relation: table.relation(id) };
+                    sql.keyword("(");
+                    self.write_related(field, parent, sql)?;
+                    sql.keyword(")");
+                }
+                _ => return Err(misplaced(field)),
+            }
+            write_key(field, sql)?;
+        }
+        Ok(())
+    }
+
+    fn write_related(&mut self, field: &Field, parent: Parent<'_>, sql: &mut Statement) -> Result<(), Error> {
+        let target = self.planner.table(parent.relation.target);
+        match parent.relation.cardinality {
+            Cardinality::Many => page::write(self, field, target, Some(parent), sql),
+            Cardinality::One { .. } => self.write_object(field.fields(), target, sql, |alias, sql| {
+                sql.keyword(" FROM ").qualified(&target.sql).keyword(" AS ").identifier(alias).keyword(" WHERE ");
+                write_join(parent, target, alias, sql);
+            }),
+        }
+    }
+}
+
+/// Prints that the row called `alias` belongs to its parent.
+pub(super) fn write_join(parent: Parent<'_>, target: &Table, alias: &str, sql: &mut Statement) {
+    for (index, (here, there)) in parent.relation.columns.iter().enumerate() {
+        if index > 0 {
+            sql.keyword(" AND ");
+        }
+        sql.column(alias, &target.column(*there).name).keyword(" = ");
+        sql.column(parent.alias, &parent.table.column(*here).name);
+    }
+}
+
+/// Prints the name of a type, which is a GraphQL name: letters, digits and `_`.
+pub(super) fn write_typename(name: &str, sql: &mut Statement) {
+    sql.keyword("'").expression(name).keyword("'::text");
+}
+
+/// Prints ` AS "key"`.
+pub(super) fn write_key(field: &Field, sql: &mut Statement) -> Result<(), Error> {
+    if field.key.len() > LONGEST_KEY {
+        let message = format!("the response key `{}` is longer than {LONGEST_KEY} bytes: use an alias", field.key);
+        return Err(Error::new(Code::Limit, message));
+    }
+    sql.keyword(" AS ").identifier(&field.key);
+    Ok(())
+}
