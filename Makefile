@@ -1,0 +1,86 @@
+# Everwire: everything that one does with its source. Works as root and as an ordinary user, from a fresh clone.
+#
+#   make run      Postgres if none is given, the example database, the server, the web page
+#   make test     every check and every test
+#   make build    the program, in target/debug (PROFILE=release: in target/release)
+#   make fmt      formats the source
+#   make lint     formatting, clippy and documentation links; changes nothing
+#   make schema   writes schema.graphql anew from the example database
+#   make clean    removes what was built; the example database's folder stays
+
+# The dev profile starts about twice as soon from a fresh clone, and shares what it builds with `make test`.
+# PROFILE=release is for measuring and for use.
+PROFILE ?= dev
+
+# Each job of a build in Rust takes up to 2 GB of memory.
+export CARGO_BUILD_JOBS ?= 2
+
+WEB_SOURCES := $(wildcard web/*.json web/*.ts web/*.html) $(shell find web/src -type f 2>/dev/null)
+
+# An empty database of its own, out of the way of a server that is running. It lies in the folder for temporary
+# files because the user `postgres` must be able to reach it.
+PRINT_SCHEMA = folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && \
+	env -u DATABASE_URL EVERWIRE_DATA_DIR="$$folder" cargo run --quiet --profile $(PROFILE) -- schema
+
+.PHONY: run build test test-rust test-schema test-web fmt lint schema clean tools postgres nextest web
+
+run: postgres build
+	cargo run --quiet --profile $(PROFILE) -- serve
+
+build: tools web
+	cargo build --profile $(PROFILE)
+
+test: lint test-rust test-schema test-web
+
+test-rust: tools postgres nextest web
+	cargo nextest run
+
+test-schema: tools postgres web
+	@$(PRINT_SCHEMA) | diff -u schema.graphql - || { \
+		echo "schema.graphql is not what the example database gives: run make schema and look at the difference."; \
+		exit 1; }
+
+test-web: web
+	@if command -v npm >/dev/null && [ -f web/package.json ]; then cd web && npm run check --if-present; fi
+
+fmt: tools
+	cargo fmt
+
+lint: tools web
+	cargo fmt --check
+	cargo clippy --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --document-private-items --quiet
+
+schema: tools postgres web
+	@$(PRINT_SCHEMA) > schema.graphql.new && mv schema.graphql.new schema.graphql
+
+clean:
+	cargo clean
+	rm -rf web/dist web/node_modules
+
+# What is needed, and installed where it may be.
+
+tools:
+	@command -v cargo >/dev/null || { echo "Rust is missing: see https://rustup.rs"; exit 1; }
+
+postgres:
+	@scripts/install-postgres
+
+nextest:
+	@cargo nextest --version >/dev/null 2>&1 || cargo install cargo-nextest --locked
+
+# The pages inside the program. The folder must be there for the build, even empty.
+web:
+	@mkdir -p web/dist
+	@if [ ! -f web/package.json ]; then :; \
+	elif command -v npm >/dev/null; then $(MAKE) --no-print-directory web/dist/graphiql.html; \
+	else echo "npm is missing: building without the pages for the browser."; fi
+
+# npm writes this file at the end of an installation.
+web/node_modules/.package-lock.json: web/package-lock.json
+	cd web && npm ci --no-audit --no-fund
+	@touch $@
+
+web/dist/graphiql.html: web/node_modules/.package-lock.json $(WEB_SOURCES)
+	cd web && npm run build
+	@touch $@
