@@ -21,7 +21,7 @@ const NOT_BUILT: &str = r#"<!doctype html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <title>Everwire GraphiQL</title>
-<style>body { font: 1rem/1.5 system-ui, sans-serif; max-width: 40rem; margin: 3rem auto; padding: 0 1rem }</style>
+<style>body { font: 1rem/1.5 system-ui, sans-serif; max-width: 40rem; margin: 3rem auto; padding: 0 1rem } pre { white-space: pre-wrap }</style>
 <h1>Everwire</h1>
 <p>GraphiQL was not built: start with <code>make run</code>, or run <code>npm ci</code> and
 <code>npm run build</code> in <code>web/</code> and build the program again.</p>
