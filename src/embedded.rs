@@ -84,11 +84,7 @@ impl Cluster {
         let url = folder.url(port, &options.database)?;
         folder.remember(&url)?;
         tracing::info!(port, folder = %options.data_dir.display(), "embedded Postgres is ready");
-        Ok(Cluster {
-            url,
-            postmaster,
-            _hold: hold,
-        })
+        Ok(Cluster { url, postmaster, _hold: hold })
     }
 
     /// The address of the database with user and password, as psql and sqlx take it.
@@ -135,12 +131,7 @@ async fn launch(
     let mut remembered = folder.remembered_port();
     for _ in 0..ATTEMPTS {
         let port = choose_port(options.port, remembered)?;
-        let launch = Launch {
-            folder,
-            binaries,
-            port,
-            settings: &options.settings,
-        };
+        let launch = Launch { folder, binaries, port, settings: &options.settings };
         match Postmaster::start(&launch).await {
             Ok(postmaster) => return Ok((postmaster, port)),
             Err(Failure::PortTaken) => remembered = None,
@@ -149,10 +140,7 @@ async fn launch(
         }
     }
     Err(StartError::new(
-        format!(
-            "Processes of an earlier Postgres still use {}, or its port is taken",
-            folder.cluster().display()
-        ),
+        format!("Processes of an earlier Postgres still use {}, or its port is taken", folder.cluster().display()),
         SETTING,
         "End the `postgres` processes of that folder, then start again.",
     ))
@@ -160,9 +148,7 @@ async fn launch(
 
 /// The port that was asked for, else the remembered one if it is free, else any free one.
 fn choose_port(asked: u16, remembered: Option<u16>) -> Result<u16, StartError> {
-    let free = |port| {
-        TcpListener::bind((Ipv4Addr::LOCALHOST, port)).and_then(|socket| socket.local_addr())
-    };
+    let free = |port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).and_then(|socket| socket.local_addr());
     if asked != 0 {
         return match free(asked) {
             Ok(_) => Ok(asked),
@@ -194,9 +180,7 @@ async fn prepare_database(server_url: &str, database: &str) -> Result<(), StartE
         Err(_) => "no answer within 10 seconds".to_owned(),
     };
     Err(StartError::new(
-        format!(
-            "The embedded Postgres runs, but the database {database:?} cannot be opened: {cause}"
-        ),
+        format!("The embedded Postgres runs, but the database {database:?} cannot be opened: {cause}"),
         SETTING,
         "If the password was changed or its file was lost, start with an empty data folder.",
     ))
@@ -204,17 +188,14 @@ async fn prepare_database(server_url: &str, database: &str) -> Result<(), StartE
 
 async fn create_missing_database(server_url: &str, database: &str) -> Result<(), sqlx::Error> {
     let mut connection = PgConnection::connect(server_url).await?;
-    let exists: bool =
-        sqlx::query_scalar("SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)")
-            .bind(database)
-            .fetch_one(&mut connection)
-            .await?;
+    let exists: bool = sqlx::query_scalar("SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)")
+        .bind(database)
+        .fetch_one(&mut connection)
+        .await?;
     if !exists {
         // A name cannot be a parameter here; it is quoted, with its quotes doubled.
         let quoted = database.replace('"', "\"\"");
-        sqlx::query(AssertSqlSafe(format!("CREATE DATABASE \"{quoted}\"")))
-            .execute(&mut connection)
-            .await?;
+        sqlx::query(AssertSqlSafe(format!("CREATE DATABASE \"{quoted}\""))).execute(&mut connection).await?;
     }
     connection.close().await
 }

@@ -1,1 +1,61 @@
-fn main() {}
+//! The `everwire` program: reads its arguments, starts the log, runs, exits.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use everwire::config::{Arguments, Command, DatabaseOptions};
+use everwire::error::StartError;
+use everwire::{embedded, server};
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("everwire: the runtime cannot be started: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    match runtime.block_on(run(arguments.command)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("everwire: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(command: Command) -> Result<(), StartError> {
+    match command {
+        Command::Serve(options) => {
+            start_log(&options.database);
+            todo!()
+        }
+        Command::Schema(options) => {
+            start_log(&options);
+            print!("{}", server::print_schema(&options).await?);
+            Ok(())
+        }
+        Command::Url(options) => {
+            println!("{}", database_url(&options)?);
+            Ok(())
+        }
+        Command::Check(options) => {
+            start_log(&options);
+            todo!()
+        }
+    }
+}
+
+fn database_url(options: &DatabaseOptions) -> Result<String, StartError> {
+    match &options.database_url {
+        Some(url) => Ok(url.clone()),
+        None => embedded::running_url(&options.data_dir.clone().unwrap_or_else(embedded::default_data_dir)),
+    }
+}
+
+/// The log goes to standard error: standard output belongs to what a command prints.
+fn start_log(options: &DatabaseOptions) {
+    let filter = tracing_subscriber::EnvFilter::try_new(&options.log).unwrap_or_else(|_| "info".into());
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+}

@@ -26,17 +26,12 @@ fn options(data_dir: &Path) -> ClusterOptions {
         data_dir: data_dir.to_owned(),
         port: 0,
         database: "everwire".to_owned(),
-        settings: vec![
-            ("fsync".to_owned(), "off".to_owned()),
-            ("shared_buffers".to_owned(), "16MB".to_owned()),
-        ],
+        settings: vec![("fsync".to_owned(), "off".to_owned()), ("shared_buffers".to_owned(), "16MB".to_owned())],
     }
 }
 
 async fn start(data_dir: &Path) -> Cluster {
-    Cluster::start(&options(data_dir))
-        .await
-        .expect("the cluster starts")
+    Cluster::start(&options(data_dir)).await.expect("the cluster starts")
 }
 
 async fn connect(url: &str) -> PgConnection {
@@ -45,23 +40,15 @@ async fn connect(url: &str) -> PgConnection {
 
 async fn write_row(url: &str) {
     let mut connection = connect(url).await;
-    for statement in [
-        "CREATE TABLE proof (word text)",
-        "INSERT INTO proof VALUES ('kept')",
-    ] {
-        sqlx::query(statement)
-            .execute(&mut connection)
-            .await
-            .expect("it is written");
+    for statement in ["CREATE TABLE proof (word text)", "INSERT INTO proof VALUES ('kept')"] {
+        sqlx::query(statement).execute(&mut connection).await.expect("it is written");
     }
 }
 
 async fn assert_row_kept(url: &str) {
     let mut connection = connect(url).await;
-    let word: String = sqlx::query_scalar("SELECT word FROM proof")
-        .fetch_one(&mut connection)
-        .await
-        .expect("the row is there");
+    let word: String =
+        sqlx::query_scalar("SELECT word FROM proof").fetch_one(&mut connection).await.expect("the row is there");
     assert_eq!(word, "kept");
 }
 
@@ -81,10 +68,7 @@ struct Holder {
 
 impl Holder {
     fn start(data_dir: &Path) -> Holder {
-        Self::spawn(
-            Command::new(std::env::current_exe().expect("our path")),
-            data_dir,
-        )
+        Self::spawn(Command::new(std::env::current_exe().expect("our path")), data_dir)
     }
 
     fn spawn(mut command: Command, data_dir: &Path) -> Holder {
@@ -134,13 +118,7 @@ async fn holder() {
 
 fn postmaster_id(data_dir: &Path) -> Pid {
     let text = std::fs::read_to_string(data_dir.join("cluster/postmaster.pid")).expect("it runs");
-    Pid::from_raw(
-        text.lines()
-            .next()
-            .expect("a line")
-            .parse()
-            .expect("a number"),
-    )
+    Pid::from_raw(text.lines().next().expect("a line").parse().expect("a number"))
 }
 
 #[tokio::test]
@@ -172,19 +150,10 @@ async fn is_set_up_for_logical_replication_and_predictable_text() {
     .await
     .expect("settings");
     let expected = ["logical", "UTF8", "UTC", "C"];
-    let settings = [
-        settings.0,
-        settings.1,
-        settings.2.replace("Etc/", ""),
-        settings.3,
-    ];
+    let settings = [settings.0, settings.1, settings.2.replace("Etc/", ""), settings.3];
     assert_eq!(settings, expected);
-    let refused = cluster
-        .url()
-        .replace("postgres://postgres:", "postgres://postgres:x");
-    PgConnection::connect(&refused)
-        .await
-        .expect_err("a wrong password is refused");
+    let refused = cluster.url().replace("postgres://postgres:", "postgres://postgres:x");
+    PgConnection::connect(&refused).await.expect_err("a wrong password is refused");
     cluster.stop().await;
 }
 
@@ -207,9 +176,7 @@ async fn postgres_ends_with_a_killed_holder() {
     let mut holder = Holder::start(folder.path());
     holder.url();
     holder.kill();
-    wait_until("the end of Postgres", || {
-        !folder.path().join("cluster/postmaster.pid").exists()
-    });
+    wait_until("the end of Postgres", || !folder.path().join("cluster/postmaster.pid").exists());
 }
 
 #[tokio::test]
@@ -232,14 +199,9 @@ async fn survives_a_killed_postgres() {
 async fn survives_a_kill_in_the_middle_of_creation() {
     let folder = TempDir::new().expect("a folder");
     let holder = Holder::start(folder.path());
-    wait_until("the beginning of initdb", || {
-        has_draft_with_files(folder.path())
-    });
+    wait_until("the beginning of initdb", || has_draft_with_files(folder.path()));
     holder.kill();
-    assert!(
-        !folder.path().join("cluster").exists(),
-        "it was killed in the middle"
-    );
+    assert!(!folder.path().join("cluster").exists(), "it was killed in the middle");
 
     let cluster = start(folder.path()).await;
     write_row(cluster.url()).await;
@@ -252,11 +214,7 @@ async fn survives_a_kill_in_the_middle_of_creation() {
 fn has_draft_with_files(data_dir: &Path) -> bool {
     let entries = std::fs::read_dir(data_dir).expect("the folder");
     entries.flatten().any(|entry| {
-        entry
-            .file_name()
-            .to_string_lossy()
-            .starts_with("cluster-new-")
-            && entry.path().join("PG_VERSION").exists()
+        entry.file_name().to_string_lossy().starts_with("cluster-new-") && entry.path().join("PG_VERSION").exists()
     })
 }
 
@@ -265,18 +223,9 @@ async fn a_second_server_on_one_folder_is_refused() {
     let folder = TempDir::new().expect("a folder");
     let mut holder = Holder::start(folder.path());
     let url = holder.url();
-    let refusal = Cluster::start(&options(folder.path()))
-        .await
-        .expect_err("the folder is held")
-        .to_string();
-    assert!(
-        refusal.contains(&holder.process.id().to_string()),
-        "{refusal}"
-    );
-    assert!(
-        refusal.contains("--data-dir / EVERWIRE_DATA_DIR"),
-        "{refusal}"
-    );
+    let refusal = Cluster::start(&options(folder.path())).await.expect_err("the folder is held").to_string();
+    assert!(refusal.contains(&holder.process.id().to_string()), "{refusal}");
+    assert!(refusal.contains("--data-dir / EVERWIRE_DATA_DIR"), "{refusal}");
     write_row(&url).await;
     assert_eq!(running_url(folder.path()).expect("the first one runs"), url);
 }
@@ -305,10 +254,7 @@ async fn a_stale_file_of_a_reused_process_number_is_no_obstacle() {
 async fn takes_its_port_again_if_it_is_free_and_another_if_not() {
     let folder = TempDir::new().expect("a folder");
     let first = start(folder.path()).await;
-    let port = url::Url::parse(first.url())
-        .expect("a URL")
-        .port()
-        .expect("a port");
+    let port = url::Url::parse(first.url()).expect("a URL").port().expect("a port");
     first.stop().await;
 
     let taken = std::net::TcpListener::bind(("127.0.0.1", port)).expect("it is free");
@@ -330,13 +276,8 @@ async fn takes_its_port_again_if_it_is_free_and_another_if_not() {
 async fn says_what_postgres_says_when_it_does_not_start() {
     let folder = TempDir::new().expect("a folder");
     let mut wrong = options(folder.path());
-    wrong
-        .settings
-        .push(("no_such_setting".to_owned(), "1".to_owned()));
-    let refusal = Cluster::start(&wrong)
-        .await
-        .expect_err("a wrong setting")
-        .to_string();
+    wrong.settings.push(("no_such_setting".to_owned(), "1".to_owned()));
+    let refusal = Cluster::start(&wrong).await.expect_err("a wrong setting").to_string();
     assert!(refusal.contains("no_such_setting"), "{refusal}");
 }
 
@@ -345,10 +286,7 @@ async fn secrets_are_for_their_owner_only() {
     let folder = TempDir::new().expect("a folder");
     let cluster = start(folder.path()).await;
     for file in ["password", "url", "postgres.log"] {
-        let mode = std::fs::metadata(folder.path().join(file))
-            .expect(file)
-            .permissions()
-            .mode();
+        let mode = std::fs::metadata(folder.path().join(file)).expect(file).permissions().mode();
         assert_eq!(mode & 0o077, 0, "{file}");
     }
     cluster.stop().await;
@@ -356,9 +294,7 @@ async fn secrets_are_for_their_owner_only() {
 
 fn server_user() -> Option<User> {
     let named = |name| User::from_name(name).ok().flatten();
-    geteuid()
-        .is_root()
-        .then(|| named("postgres").or_else(|| named("nobody")))?
+    geteuid().is_root().then(|| named("postgres").or_else(|| named("nobody")))?
 }
 
 /// As an ordinary user all the other tests prove this.
@@ -377,10 +313,7 @@ async fn works_for_an_ordinary_user_too() {
 
     for run in 0..2 {
         let mut command = Command::new(&binary);
-        command
-            .uid(user.uid.as_raw())
-            .gid(user.gid.as_raw())
-            .current_dir("/");
+        command.uid(user.uid.as_raw()).gid(user.gid.as_raw()).current_dir("/");
         let mut holder = Holder::spawn(command, &data_dir);
         let url = holder.url();
         if run == 0 {

@@ -69,11 +69,8 @@ pub(super) async fn find(folder: &Folder, wanted: Option<u32>) -> Result<Binarie
             .filter(|found| found.fits(wanted))
             .ok_or_else(|| not_fitting(Path::new(&chosen), user, wanted));
     }
-    let mut found: Vec<Binaries> = places(folder)
-        .iter()
-        .filter_map(|place| inspect(place, user))
-        .filter(|found| found.fits(wanted))
-        .collect();
+    let mut found: Vec<Binaries> =
+        places(folder).iter().filter_map(|place| inspect(place, user)).filter(|found| found.fits(wanted)).collect();
     // Stable: of equal versions the one that comes first in the search.
     found.sort_by_key(|found| Reverse(found.major));
     match found.into_iter().next() {
@@ -108,15 +105,9 @@ fn inspect(place: &Path, user: Option<&ServerUser>) -> Option<Binaries> {
     let mut command = Command::new(place.join("postgres"));
     command.arg("--version").current_dir("/");
     run_as(&mut command, user);
-    let output = command
-        .output()
-        .ok()
-        .filter(|output| output.status.success())?;
+    let output = command.output().ok().filter(|output| output.status.success())?;
     let major = parse_major(&String::from_utf8(output.stdout).ok()?)?;
-    Some(Binaries {
-        folder: place.to_owned(),
-        major,
-    })
+    Some(Binaries { folder: place.to_owned(), major })
 }
 
 /// `postgres (PostgreSQL) 15.20 (Debian …)`, `postgres (PostgreSQL) 19beta1`.
@@ -184,10 +175,7 @@ mod tests {
 
     #[test]
     fn reads_the_major_version() {
-        assert_eq!(
-            parse_major("postgres (PostgreSQL) 15.20 (Debian 15.20-0+deb12u1)\n"),
-            Some(15)
-        );
+        assert_eq!(parse_major("postgres (PostgreSQL) 15.20 (Debian 15.20-0+deb12u1)\n"), Some(15));
         assert_eq!(parse_major("postgres (PostgreSQL) 19beta1\n"), Some(19));
         assert_eq!(parse_major("postgres (PostgreSQL) 18"), Some(18));
         assert_eq!(parse_major("something else 18"), None);

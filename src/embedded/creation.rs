@@ -27,15 +27,11 @@ pub(super) async fn create(
 ) -> Result<(), StartError> {
     remove_drafts(folder);
     folder.make_password()?;
-    let durable = !settings
-        .iter()
-        .any(|(name, value)| name == "fsync" && value == "off");
+    let durable = !settings.iter().any(|(name, value)| name == "fsync" && value == "off");
     // Byte order for text, the same on every machine; Unicode case rules where the system has them.
     let draft = match initialise(folder, binaries, "C.UTF-8", durable).await? {
         Ok(draft) => draft,
-        Err(_) => initialise(folder, binaries, "C", durable)
-            .await?
-            .map_err(|said| refused(binaries, &said))?,
+        Err(_) => initialise(folder, binaries, "C", durable).await?.map_err(|said| refused(binaries, &said))?,
     };
     fs::rename(&draft, folder.cluster())
         .and_then(|()| File::open(folder.path())?.sync_all())
@@ -69,31 +65,14 @@ async fn initialise(
     let mut command = initdb(folder, binaries, &draft, character_type, durable);
     // On a thread that waits for the child: the signal at our death is sent when that thread ends.
     let ran = tokio::task::spawn_blocking(move || command.output()).await;
-    let output = ran
-        .map_err(io::Error::other)
-        .flatten()
-        .map_err(|error| unreachable_folder(folder, &error))?;
-    Ok(if output.status.success() {
-        Ok(draft)
-    } else {
-        Err(complaint(&output))
-    })
+    let output = ran.map_err(io::Error::other).flatten().map_err(|error| unreachable_folder(folder, &error))?;
+    Ok(if output.status.success() { Ok(draft) } else { Err(complaint(&output)) })
 }
 
-fn initdb(
-    folder: &Folder,
-    binaries: &Binaries,
-    draft: &Path,
-    character_type: &str,
-    durable: bool,
-) -> Command {
+fn initdb(folder: &Folder, binaries: &Binaries, draft: &Path, character_type: &str, durable: bool) -> Command {
     let mut command = Command::new(binaries.initdb());
     command
-        .args([
-            "--username=postgres",
-            "--auth=scram-sha-256",
-            "--encoding=UTF8",
-        ])
+        .args(["--username=postgres", "--auth=scram-sha-256", "--encoding=UTF8"])
         .args(["--no-locale", "--data-checksums"])
         .arg(format!("--lc-ctype={character_type}"))
         .arg("--pwfile")
@@ -116,20 +95,13 @@ fn initdb(
 /// What initdb said, on one line.
 fn complaint(output: &Output) -> String {
     let said = String::from_utf8_lossy(&output.stderr);
-    let lines: Vec<&str> = said
-        .lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty())
-        .collect();
+    let lines: Vec<&str> = said.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     lines.join("; ")
 }
 
 fn refused(binaries: &Binaries, said: &str) -> StartError {
     StartError::new(
-        format!(
-            "{} cannot create a cluster: {said}",
-            binaries.initdb().display()
-        ),
+        format!("{} cannot create a cluster: {said}", binaries.initdb().display()),
         SETTING,
         "Check the folder's owner and free space, or set PG_BIN to another Postgres.",
     )
@@ -138,10 +110,7 @@ fn refused(binaries: &Binaries, said: &str) -> StartError {
 fn unreachable_folder(folder: &Folder, error: &io::Error) -> StartError {
     let runner = folder.server_user.as_ref().map_or("you", |user| &user.name);
     StartError::new(
-        format!(
-            "initdb cannot be run in {} as the user {runner}: {error}",
-            folder.path().display()
-        ),
+        format!("initdb cannot be run in {} as the user {runner}: {error}", folder.path().display()),
         SETTING,
         "Postgres does not run as root, so its user must be able to reach the folder: name one outside /root.",
     )

@@ -58,9 +58,7 @@ impl ServerUser {
         if !geteuid().is_root() {
             return Ok(None);
         }
-        let known = ["postgres", "nobody"]
-            .into_iter()
-            .find_map(|name| User::from_name(name).ok().flatten());
+        let known = ["postgres", "nobody"].into_iter().find_map(|name| User::from_name(name).ok().flatten());
         let user = known.ok_or_else(|| {
             StartError::new(
                 "Postgres refuses to run as root, and there is no user `postgres` or `nobody` to run it as",
@@ -68,11 +66,7 @@ impl ServerUser {
                 "Run everwire as an ordinary user, or create one of these two.",
             )
         })?;
-        Ok(Some(ServerUser {
-            name: user.name,
-            uid: user.uid,
-            gid: user.gid,
-        }))
+        Ok(Some(ServerUser { name: user.name, uid: user.uid, gid: user.gid }))
     }
 }
 
@@ -87,10 +81,7 @@ pub(super) struct Folder {
 impl Folder {
     /// The folder at `path` for reading only.
     pub(super) fn at(path: &Path) -> Folder {
-        Folder {
-            path: path.to_owned(),
-            server_user: None,
-        }
+        Folder { path: path.to_owned(), server_user: None }
     }
 
     /// The folder at `path`, made if missing.
@@ -103,8 +94,7 @@ impl Folder {
                 "Name a folder of everwire's own; for a cluster that you have, start it and give --database-url.",
             ));
         }
-        let path = Self::make(path, server_user.is_some())
-            .map_err(|error| unusable(path, "be made", &error))?;
+        let path = Self::make(path, server_user.is_some()).map_err(|error| unusable(path, "be made", &error))?;
         Ok(Folder { path, server_user })
     }
 
@@ -194,9 +184,7 @@ impl Folder {
                 }
             }
         }
-        let written = file
-            .set_len(0)
-            .and_then(|()| write!(file, "{}", std::process::id()));
+        let written = file.set_len(0).and_then(|()| write!(file, "{}", std::process::id()));
         written.map_err(|error| unusable(&path, "be written", &error))?;
         Ok(Hold { file })
     }
@@ -204,11 +192,7 @@ impl Folder {
     fn held_by_another(&self, lock: &Path) -> StartError {
         let holder = fs::read_to_string(lock).unwrap_or_default();
         StartError::new(
-            format!(
-                "The folder {} is in use by the everwire with process id {}",
-                self.path.display(),
-                holder.trim()
-            ),
+            format!("The folder {} is in use by the everwire with process id {}", self.path.display(), holder.trim()),
             SETTING,
             "Stop that one, or give this one a folder of its own.",
         )
@@ -224,8 +208,7 @@ impl Folder {
             self.write_secret(&file, &password)
         };
         // initdb reads it as the server's user.
-        made.and_then(|()| self.give_to_server(&file))
-            .map_err(|error| unusable(&file, "be written", &error))
+        made.and_then(|()| self.give_to_server(&file)).map_err(|error| unusable(&file, "be written", &error))
     }
 
     /// Makes `path` the property of the user that Postgres runs as.
@@ -239,8 +222,7 @@ impl Folder {
     /// The address of `database` on `port`.
     pub(super) fn url(&self, port: u16, database: &str) -> Result<String, StartError> {
         let file = self.password_file();
-        let password =
-            fs::read_to_string(&file).map_err(|error| unusable(&file, "be read", &error))?;
+        let password = fs::read_to_string(&file).map_err(|error| unusable(&file, "be read", &error))?;
         let base = format!("postgres://postgres:{}@127.0.0.1:{port}", password.trim());
         let mut url = Url::parse(&base).map_err(|error| unusable(&file, "be used", &error))?;
         url.set_path(database);
@@ -250,8 +232,7 @@ impl Folder {
     /// Keeps the address for `everwire url` and the next start.
     pub(super) fn remember(&self, url: &str) -> Result<(), StartError> {
         let file = self.url_file();
-        self.write_secret(&file, url)
-            .map_err(|error| unusable(&file, "be written", &error))
+        self.write_secret(&file, url).map_err(|error| unusable(&file, "be written", &error))
     }
 
     /// The address of the run under way, or of the last one.
@@ -278,12 +259,7 @@ impl Folder {
     /// Never half written: a reader, and a start after a crash, find the old text or the new one.
     fn write_secret(&self, file: &Path, text: &str) -> io::Result<()> {
         let draft = file.with_extension("new");
-        let mut output = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&draft)?;
+        let mut output = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
         output.write_all(text.as_bytes())?;
         output.sync_all()?;
         fs::rename(&draft, file)?;

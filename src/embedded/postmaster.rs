@@ -66,11 +66,10 @@ impl Postmaster {
         let log = launch.folder.log();
         // A second attempt must not be judged by what the first one wrote.
         let judged_from = fs::metadata(&log).map_or(0, |log| log.len());
-        let command = server_command(launch)
-            .map_err(|error| Failure::Other(unusable(&log, "be opened", &error)))?;
-        let postmaster = Self::spawn(command).await.map_err(|error| {
-            Failure::Other(unusable(&launch.binaries.postgres(), "be run", &error))
-        })?;
+        let command = server_command(launch).map_err(|error| Failure::Other(unusable(&log, "be opened", &error)))?;
+        let postmaster = Self::spawn(command)
+            .await
+            .map_err(|error| Failure::Other(unusable(&launch.binaries.postgres(), "be run", &error)))?;
         match postmaster.until_ready(&launch.folder.cluster()).await {
             Ok(()) => Ok(postmaster),
             Err(ending) => Err(judge(&log, judged_from, &ending)),
@@ -82,18 +81,16 @@ impl Postmaster {
     async fn spawn(mut command: Command) -> io::Result<Postmaster> {
         let (report_start, started) = oneshot::channel();
         let (report_exit, exit) = watch::channel(None);
-        thread::Builder::new()
-            .name("postgres".to_owned())
-            .spawn(move || match command.spawn() {
-                Ok(child) => {
-                    // The receiver waits for this before anything else.
-                    let _ = report_start.send(Ok(child.id()));
-                    report_exit.send_replace(Some(wait_for(child)));
-                }
-                Err(error) => {
-                    let _ = report_start.send(Err(error));
-                }
-            })?;
+        thread::Builder::new().name("postgres".to_owned()).spawn(move || match command.spawn() {
+            Ok(child) => {
+                // The receiver waits for this before anything else.
+                let _ = report_start.send(Ok(child.id()));
+                report_exit.send_replace(Some(wait_for(child)));
+            }
+            Err(error) => {
+                let _ = report_start.send(Err(error));
+            }
+        })?;
         let id = started.await.map_err(io::Error::other)??;
         let id = Pid::from_raw(i32::try_from(id).map_err(io::Error::other)?);
         Ok(Postmaster { id, exit })
@@ -147,11 +144,7 @@ fn wait_for(mut child: Child) -> String {
 }
 
 fn server_command(launch: &Launch<'_>) -> io::Result<Command> {
-    let log = OpenOptions::new()
-        .create(true)
-        .append(true)
-        .mode(0o600)
-        .open(launch.folder.log())?;
+    let log = OpenOptions::new().create(true).append(true).mode(0o600).open(launch.folder.log())?;
     let mut command = Command::new(launch.binaries.postgres());
     command.arg("-D").arg(launch.folder.cluster());
     let fixed = [
@@ -196,9 +189,7 @@ fn judge(log: &Path, judged_from: u64, ending: &str) -> Failure {
     if said.contains("Address already in use") {
         return Failure::PortTaken;
     }
-    if said.contains("is still in use")
-        || said.contains("lock file \"postmaster.pid\" already exists")
-    {
+    if said.contains("is still in use") || said.contains("lock file \"postmaster.pid\" already exists") {
         return Failure::StillInUse;
     }
     let reason = said
@@ -224,10 +215,7 @@ pub(super) fn run_as(command: &mut Command, user: Option<&ServerUser>) {
 /// Elsewhere than on Linux a server outlives a killed parent; the next start ends it.
 #[cfg_attr(
     target_os = "linux",
-    expect(
-        unsafe_code,
-        reason = "pre_exec is unsafe; there is no other way to act between fork and exec"
-    )
+    expect(unsafe_code, reason = "pre_exec is unsafe; there is no other way to act between fork and exec")
 )]
 pub(super) fn die_with_us(command: &mut Command, signal: Signal) {
     #[cfg(target_os = "linux")]
@@ -236,11 +224,7 @@ pub(super) fn die_with_us(command: &mut Command, signal: Signal) {
         let ask_for_signal = move || {
             nix::sys::prctl::set_pdeathsig(signal)?;
             // We may have been killed before the kernel knew whom to tell.
-            if nix::unistd::getppid() == parent {
-                Ok(())
-            } else {
-                Err(Errno::ESRCH.into())
-            }
+            if nix::unistd::getppid() == parent { Ok(()) } else { Err(Errno::ESRCH.into()) }
         };
         // SAFETY: between fork and exec only async-signal-safe calls are allowed. prctl and getppid are plain
         // system calls; nothing here allocates, locks or panics.
@@ -287,12 +271,9 @@ fn is_alive(id: Pid) -> bool {
 #[cfg(target_os = "linux")]
 fn serves(id: Pid, cluster: &Path) -> bool {
     let process = Path::new("/proc").join(id.to_string());
-    let named_postgres =
-        fs::read_to_string(process.join("comm")).is_ok_and(|name| name.trim() == "postgres");
+    let named_postgres = fs::read_to_string(process.join("comm")).is_ok_and(|name| name.trim() == "postgres");
     let works_here = match fs::read_link(process.join("cwd")) {
-        Ok(folder) => cluster
-            .canonicalize()
-            .is_ok_and(|cluster| cluster == folder),
+        Ok(folder) => cluster.canonicalize().is_ok_and(|cluster| cluster == folder),
         // A process that has ended and waits for its parent has no folder; one of another user may hide it.
         Err(error) => error.kind() == io::ErrorKind::PermissionDenied,
     };
@@ -305,9 +286,7 @@ fn serves(id: Pid, cluster: &Path) -> bool {
     let mut command = Command::new("ps");
     command.args(["-o", "args=", "-p"]).arg(id.to_string());
     let folder = cluster.to_string_lossy().into_owned();
-    command
-        .output()
-        .is_ok_and(|output| String::from_utf8_lossy(&output.stdout).contains(&folder))
+    command.output().is_ok_and(|output| String::from_utf8_lossy(&output.stdout).contains(&folder))
 }
 
 /// Ends a server that outlived the everwire that started it, and clears the way for a new one. Taking it over
@@ -318,10 +297,7 @@ pub(super) async fn end_leftover(cluster: &Path) -> Result<(), StartError> {
         let still_running = || running(cluster).is_some_and(|now| now.id == left.id);
         if !stop(left.id, still_running).await {
             return Err(StartError::new(
-                format!(
-                    "A Postgres of an earlier run (process {}) does not end",
-                    left.id
-                ),
+                format!("A Postgres of an earlier run (process {}) does not end", left.id),
                 SETTING,
                 "End that process, then start again.",
             ));
@@ -339,10 +315,7 @@ pub(super) async fn end_leftover(cluster: &Path) -> Result<(), StartError> {
 
 /// Fast stop, then quit; whether it ended.
 async fn stop(id: Pid, running: impl Fn() -> bool) -> bool {
-    for (signal, limit) in [
-        (Signal::SIGINT, FAST_STOP_LIMIT),
-        (Signal::SIGQUIT, QUIT_LIMIT),
-    ] {
+    for (signal, limit) in [(Signal::SIGINT, FAST_STOP_LIMIT), (Signal::SIGQUIT, QUIT_LIMIT)] {
         if running() {
             send(id, signal);
         }

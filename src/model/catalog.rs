@@ -247,7 +247,7 @@ fn build_enums(catalog: &Catalog, scope: &mut Scope, clashes: &mut Vec<String>) 
                 oid: entry.oid,
                 sql: entry.name.clone(),
                 type_name,
-                comment: entry.comment.clone(),
+                comment: description(entry.comment.as_deref()),
                 values,
             });
         }
@@ -281,7 +281,7 @@ fn build_table(
                     _ => Writing::Generated,
                 },
                 collation: column.collation,
-                comment: column.comment.clone(),
+                comment: description(column.comment.as_deref()),
             }
         })
         .collect();
@@ -289,7 +289,7 @@ fn build_table(
         oid: table.oid,
         sql: table.name.clone(),
         names,
-        comment: table.comment.clone(),
+        comment: description(table.comment.as_deref()),
         columns,
         key: Vec::new(),
         unique_keys: Vec::new(),
@@ -347,7 +347,7 @@ fn build_relations(catalog: &Catalog, tables: &mut [Table], numbers: &Numbers, c
                 target: there,
                 columns: pairs.clone(),
                 cardinality: Cardinality::One { required },
-                comment: foreign_key.comment.clone(),
+                comment: description(foreign_key.comment.as_deref()),
             });
             references.push((here, there, pairs, field));
         }
@@ -371,4 +371,12 @@ fn build_relations(catalog: &Catalog, tables: &mut [Table], numbers: &Numbers, c
         };
         tables[there.0].relations.push(relation);
     }
+}
+
+/// A SQL comment as a GraphQL description. A schema prints it as a block string, which cannot hold `"""` nor
+/// control characters.
+fn description(comment: Option<&str>) -> Option<String> {
+    let text: String = comment?.chars().filter(|character| !character.is_control() || *character == '\n').collect();
+    let text = text.replace("\"\"\"", "'''");
+    (!text.trim().is_empty()).then_some(text)
 }

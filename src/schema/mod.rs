@@ -41,7 +41,7 @@ impl Schema {
             .sorted_fields()
             .sorted_arguments()
             .include_specified_by()
-            .prefer_single_line_descriptions();
+            .use_space_ident();
         let sdl = introspection.sdl_with_options(options);
         let source = format!("{sdl}\n{INTROSPECTION_OF_ONE_OF}");
         let document = apollo_compiler::Schema::parse_and_validate(source, "schema.graphql")

@@ -1,0 +1,97 @@
+//! What can be set: every setting is a flag with an environment name. Plain values; reads nothing but those.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Serves a Postgres database as GraphQL and keeps every front-end's partial copy of it exactly in step.
+#[derive(Debug, Parser)]
+#[command(name = "everwire", version, about)]
+pub struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serves the database until Ctrl-C.
+    Serve(Box<ServeOptions>),
+    /// Prints the GraphQL schema (SDL).
+    Schema(DatabaseOptions),
+    /// Prints the address of the database in use, for psql beside a running server.
+    Url(DatabaseOptions),
+    /// Says whether the database is ready, and what to do about each finding.
+    Check(DatabaseOptions),
+}
+
+/// Which database, and what of it.
+#[derive(Debug, Clone, Args)]
+pub struct DatabaseOptions {
+    /// Address of the database, postgres://user:password@host:port/database. Not given: a Postgres of its own
+    /// with the example database.
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
+    pub database_url: Option<String>,
+    /// Folder of the Postgres that is started where no address is given.
+    #[arg(long, env = "EVERWIRE_DATA_DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// Schema of the database to serve. Can be given several times.
+    #[arg(long = "schema", env = "EVERWIRE_SCHEMA", default_value = "public", value_delimiter = ',')]
+    pub schemas: Vec<String>,
+    /// What to log: error, warn, info, debug, trace, or a filter like everwire=debug,sqlx=warn.
+    #[arg(long, env = "EVERWIRE_LOG", default_value = "info")]
+    pub log: String,
+}
+
+/// How to serve it.
+#[derive(Debug, Clone, Args)]
+pub struct ServeOptions {
+    /// Which database.
+    #[command(flatten)]
+    pub database: DatabaseOptions,
+    /// Address and port to listen on.
+    #[arg(long, env = "EVERWIRE_LISTEN", default_value = "127.0.0.1:8080")]
+    pub listen: SocketAddr,
+    /// Origins of web pages, besides the server's own, that may open a socket.
+    #[arg(long = "allowed-origin", env = "EVERWIRE_ALLOWED_ORIGINS", value_delimiter = ',')]
+    pub allowed_origins: Vec<String>,
+    /// Connections to the database for queries and mutations.
+    #[arg(long, env = "EVERWIRE_POOL_SIZE", default_value_t = 16)]
+    pub pool_size: u32,
+    /// Seconds that one statement may take.
+    #[arg(long, env = "EVERWIRE_STATEMENT_TIMEOUT", default_value = "30", value_parser = seconds)]
+    pub statement_timeout: Duration,
+    /// Rows of a list that is asked for without `first` or `last`.
+    #[arg(long, env = "EVERWIRE_DEFAULT_ROWS", default_value_t = 100)]
+    pub default_rows: u64,
+    /// The most rows that a list may be asked for.
+    #[arg(long, env = "EVERWIRE_MAX_ROWS", default_value_t = 1_000)]
+    pub max_rows: u64,
+    /// Bytes of recent commits to keep in memory for subscribers that come back.
+    #[arg(long, env = "EVERWIRE_HISTORY_BYTES", default_value_t = 64 * 1024 * 1024)]
+    pub history_bytes: usize,
+    /// Seconds after which an idle subscription is told the position reached.
+    #[arg(long, env = "EVERWIRE_PROGRESS_INTERVAL", default_value = "10", value_parser = seconds)]
+    pub progress_interval: Duration,
+    /// Whether tables that lack REPLICA IDENTITY FULL get it. Not given: `full` for the Postgres of its own, `keep`
+    /// for a database by address, of which nothing but a publication and a slot is touched.
+    #[arg(long, env = "EVERWIRE_REPLICA_IDENTITY", value_enum)]
+    pub replica_identity: Option<ReplicaIdentityPolicy>,
+}
+
+/// What to do about tables of which the log does not hold the old row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ReplicaIdentityPolicy {
+    /// Leave them.
+    Keep,
+    /// ALTER TABLE … REPLICA IDENTITY FULL, on tables that the database user owns.
+    Full,
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| format!("{text:?} is not a number of seconds"))?;
+    Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
+}

@@ -1,0 +1,124 @@
+//! Start and stop, on one screen: the database, what it looks like, the schema, the feed, the socket.
+
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::PgPool;
+use sqlx::postgres::PgConnectOptions;
+
+use crate::config::DatabaseOptions;
+use crate::embedded::{self, Cluster, ClusterOptions};
+use crate::error::StartError;
+use crate::model::{self, Model};
+use crate::request;
+use crate::schema::Schema;
+
+/// The name of the example database in the Postgres that comes with the program.
+const EXAMPLE_DATABASE: &str = "everwire";
+
+/// A database to serve: one given by address, or one started for the purpose.
+pub struct Database {
+    /// Its address.
+    pub url: String,
+    cluster: Option<Cluster>,
+}
+
+impl Database {
+    /// Takes the database given, or starts the embedded one and applies the example's migrations.
+    ///
+    /// # Errors
+    /// When Postgres cannot be started or the migrations cannot be applied.
+    pub async fn open(options: &DatabaseOptions) -> Result<Self, StartError> {
+        if let Some(url) = &options.database_url {
+            return Ok(Self { url: url.clone(), cluster: None });
+        }
+        let cluster = Cluster::start(&ClusterOptions {
+            data_dir: options.data_dir.clone().unwrap_or_else(embedded::default_data_dir),
+            port: 0,
+            database: EXAMPLE_DATABASE.to_owned(),
+            settings: Vec::new(),
+        })
+        .await?;
+        embedded::migrate(cluster.url()).await?;
+        Ok(Self { url: cluster.url().to_owned(), cluster: Some(cluster) })
+    }
+
+    /// Whether it was started by this program.
+    pub fn is_embedded(&self) -> bool {
+        self.cluster.is_some()
+    }
+
+    /// Stops Postgres, if it was started by this program.
+    pub async fn close(self) {
+        if let Some(cluster) = self.cluster {
+            cluster.stop().await;
+        }
+    }
+
+    /// Connections to it.
+    ///
+    /// # Errors
+    /// When the address is malformed or nobody answers there.
+    pub async fn connect(&self, connections: u32, statement_timeout: Duration) -> Result<PgPool, StartError> {
+        let options = PgConnectOptions::from_str(&self.url).map_err(|error| {
+            StartError::new(
+                format!("The address of the database cannot be read: {error}"),
+                "--database-url / DATABASE_URL",
+                "It looks like postgres://user:password@host:5432/database",
+            )
+        })?;
+        let pool = request::connect(options.application_name("everwire"), connections, statement_timeout);
+        pool.acquire().await.map_err(|error| {
+            StartError::new(
+                format!("The database does not answer: {error}"),
+                "--database-url / DATABASE_URL",
+                "Check that Postgres runs there and that user, password and database exist; `psql` with the same address shows it",
+            )
+        })?;
+        Ok(pool)
+    }
+}
+
+/// Reads what the database looks like.
+///
+/// # Errors
+/// When the catalog cannot be read.
+pub async fn load_model(pool: &PgPool, schemas: &[String]) -> Result<Arc<Model>, StartError> {
+    let model = model::load(pool, schemas).await.map_err(|error| {
+        StartError::new(
+            format!("The database's catalog cannot be read: {error}"),
+            "--schema / EVERWIRE_SCHEMA",
+            "Check that the user may connect and that the server is Postgres 14 or newer",
+        )
+    })?;
+    Ok(Arc::new(model))
+}
+
+/// Builds the GraphQL schema.
+///
+/// # Errors
+/// A defect of the program: the message says what to report.
+pub fn build_schema(model: Arc<Model>) -> Result<Arc<Schema>, StartError> {
+    let schema = Schema::build(model).map_err(|error| {
+        StartError::new(
+            format!("The GraphQL schema of this database is not valid: {error}"),
+            "--schema / EVERWIRE_SCHEMA",
+            "This is a defect of Everwire: please report it with the tables concerned",
+        )
+    })?;
+    Ok(Arc::new(schema))
+}
+
+/// Prints the SDL of a database.
+///
+/// # Errors
+/// As above.
+pub async fn print_schema(options: &DatabaseOptions) -> Result<String, StartError> {
+    let database = Database::open(options).await?;
+    let pool = database.connect(1, Duration::from_secs(30)).await?;
+    let schema = build_schema(load_model(&pool, &options.schemas).await?)?;
+    pool.close().await;
+    database.close().await;
+    Ok(schema.sdl().to_owned())
+}

@@ -1,0 +1,44 @@
+// How the page reaches the server: queries and mutations by POST, subscriptions by WebSocket
+// (graphql-transport-ws), both at the address that the page itself came from.
+import { createGraphiQLFetcher, type Fetcher } from '@graphiql/toolkit';
+import { getIntrospectionQuery, type ExecutionResult, type IntrospectionQuery } from 'graphql';
+import { createClient } from 'graphql-ws';
+
+const URL_HTTP = new URL('/graphql', location.href);
+const URL_SOCKET = new URL(URL_HTTP);
+URL_SOCKET.protocol = URL_HTTP.protocol === 'https:' ? 'wss:' : 'ws:';
+
+/** Sends one operation by POST. */
+export async function post<Data>(query: string): Promise<ExecutionResult<Data>> {
+  const response = await fetch(URL_HTTP, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ query }),
+  });
+  return (await response.json()) as ExecutionResult<Data>;
+}
+
+export function introspect(): Promise<ExecutionResult<IntrospectionQuery>> {
+  return post(getIntrospectionQuery());
+}
+
+/** GraphiQL's way to the server. Its first introspection is answered with `known`, where there is one. */
+export function createFetcher(known: ExecutionResult<IntrospectionQuery> | undefined): Fetcher {
+  let headers: Record<string, unknown> = {};
+  const send = createGraphiQLFetcher({
+    url: URL_HTTP.href,
+    enableIncrementalDelivery: false,
+    // The socket opens with a subscription and closes with it, so that the headers of the Headers
+    // panel, which a browser cannot put on a socket, go along as its connection_init payload.
+    wsClient: createClient({ url: URL_SOCKET.href, lazy: true, connectionParams: () => headers }),
+  });
+  return (request, options) => {
+    headers = options?.headers ?? {};
+    if (known && request.operationName === 'IntrospectionQuery' && Object.keys(headers).length === 0) {
+      const { data, errors } = known;
+      known = undefined;
+      return Promise.resolve({ data: { ...data }, ...(errors && { errors }) });
+    }
+    return send(request, options);
+  };
+}
