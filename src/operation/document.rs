@@ -148,11 +148,16 @@ impl Document {
 /// Where a parser limit was reached, that is said with the code of limits.
 fn errors(code: Code, diagnostics: &DiagnosticList) -> Vec<Error> {
     const MOST: usize = 20;
-    diagnostics
-        .iter()
+    let mut found: Vec<_> = diagnostics.iter().map(|diagnostic| diagnostic.to_json()).collect();
+    // What follows from an unknown field comes before it in the list and only distracts.
+    let consequence = |message: &str| message.ends_with("must have a subselection set");
+    if found.iter().any(|json| !consequence(&json.message)) {
+        found.retain(|json| !consequence(&json.message));
+    }
+    found
+        .into_iter()
         .take(MOST)
-        .map(|diagnostic| {
-            let json = diagnostic.to_json();
+        .map(|json| {
             let limited = json.message.contains("limit reached");
             let mut error = Error::new(if limited { Code::Limit } else { code }, json.message);
             error.locations = json.locations.iter().map(|place| (place.line, place.column)).collect();
