@@ -87,7 +87,8 @@ async fn serve(http: Arc<Http>, socket: WebSocket, taken: Taken) {
     };
     metrics.closed(match &ending {
         Ending::Close(closing) => closing.code.number(),
-        Ending::Gone => 1006,
+        Ending::Left => 1000,
+        Ending::Broken => 1006,
     });
     tracing::debug!(?ending, "socket ends");
     // The operations end here, before the goodbye.
@@ -179,7 +180,7 @@ impl<'a> Connection<'a> {
     fn meet_deadlines(&mut self, now: Instant) -> Result<(), Ending> {
         let stalled = self.wire.stall_deadline(self.limits().write_timeout);
         if stalled.is_some_and(|deadline| deadline <= now) && self.wire.stands_still(now) {
-            return Err(Ending::Gone);
+            return Err(Ending::Broken);
         }
         match self.phase {
             Phase::Opened(init_by) if init_by <= now => {
@@ -199,7 +200,7 @@ impl<'a> Connection<'a> {
             return Ok(());
         }
         if self.pings_unanswered == PINGS {
-            return Err(Ending::Gone);
+            return Err(Ending::Broken);
         }
         self.pings_unanswered += 1;
         self.ping_due = true;
@@ -263,7 +264,7 @@ impl<'a> Connection<'a> {
             }
             // The library answers a ping.
             Message::Ping(_) | Message::Pong(_) => Ok(()),
-            Message::Close(_) => Err(Ending::Gone),
+            Message::Close(_) => Err(Ending::Left),
         }
     }
 

@@ -8,7 +8,7 @@ use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket};
 use bytes::{Bytes, BytesMut};
 use futures_util::{SinkExt, StreamExt};
 use prometheus_client::metrics::counter::Counter;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::listener::Taken;
 use super::protocol::{CloseCode, Closing, MessageNumber, Outgoing};
@@ -22,8 +22,10 @@ const GOODBYE: Duration = Duration::from_secs(2);
 pub(super) enum Ending {
     /// We close it.
     Close(Closing),
-    /// The client closed it, or is gone: nothing is left to say.
-    Gone,
+    /// The client closed it.
+    Left,
+    /// It broke off, or nothing comes through any more: nobody is there to say goodbye to.
+    Broken,
 }
 
 /// Written and read by the connection's task alone.
@@ -80,7 +82,7 @@ impl Wire {
         Poll::Ready(match ready!(self.socket.poll_next_unpin(context)) {
             Some(Ok(message)) => Ok(message),
             Some(Err(cause)) => Err(Ending::of(cause)),
-            None => Err(Ending::Gone),
+            None => Err(Ending::Left),
         })
     }
 
@@ -159,29 +161,38 @@ impl Wire {
         before.is_some_and(|before| before.taken == taken)
     }
 
-    /// Says why, if there is something to say, and waits a little for the client's own goodbye.
-    pub(super) async fn finish(mut self, ending: &Ending) {
+    /// Says why, and waits a little for the client's own goodbye.
+    pub(super) async fn finish(self, ending: &Ending) {
         let goodbye = async {
-            if let Ending::Close(closing) = ending {
-                let frame = CloseFrame {
-                    code: closing.code.number(),
-                    reason: closing.reason.as_str().into(),
-                };
-                if self.socket.send(Message::Close(Some(frame))).await.is_err() {
-                    return;
-                }
-            }
-            while let Some(Ok(_)) = self.socket.next().await {}
-            // After a frame that could not be read, the rest of it is in the pipe: to close now would reset
-            // the connection and take the close frame with it.
-            if let Ending::Close(closing) = ending
-                && closing.code == CloseCode::TooLarge
-            {
-                std::future::pending::<()>().await;
+            match ending {
+                Ending::Close(closing) => self.close(closing).await,
+                Ending::Left => self.drain().await,
+                Ending::Broken => {}
             }
         };
         // Whoever does not answer in time is dropped; there is nothing else to do.
-        let _ = tokio::time::timeout(GOODBYE, goodbye).await;
+        let _ = timeout(GOODBYE, goodbye).await;
+    }
+
+    async fn close(mut self, closing: &Closing) {
+        let frame = CloseFrame {
+            code: closing.code.number(),
+            reason: closing.reason.as_str().into(),
+        };
+        if self.socket.send(Message::Close(Some(frame))).await.is_err() {
+            return;
+        }
+        if closing.code == CloseCode::TooLarge {
+            // The rest of the frame is in the pipe, and cannot be read. To close now would reset the
+            // connection, and take the close frame with it.
+            return std::future::pending().await;
+        }
+        self.drain().await;
+    }
+
+    /// Reads to the end; the library answers the client's close frame meanwhile.
+    async fn drain(mut self) {
+        while let Some(Ok(_)) = self.socket.next().await {}
     }
 }
 
@@ -189,7 +200,7 @@ impl Ending {
     fn of(cause: axum::Error) -> Self {
         use tungstenite::Error;
         let Ok(cause) = cause.into_inner().downcast::<Error>() else {
-            return Self::Gone;
+            return Self::Broken;
         };
         match *cause {
             Error::Capacity(_) => {
@@ -202,7 +213,7 @@ impl Ending {
             Error::Protocol(cause) => {
                 Self::Close(Closing::new(CloseCode::ProtocolError, cause.to_string()))
             }
-            _ => Self::Gone,
+            _ => Self::Broken,
         }
     }
 }
