@@ -207,7 +207,7 @@ fn kind(request: &Request) -> Kind {
 }
 
 async fn ready(State(http): State<Arc<Http>>) -> Response {
-    let missing = std::future::ready(http.gateway.missing()).await;
+    let missing = http.gateway.missing();
     let status = if missing.is_empty() {
         StatusCode::OK
     } else {

@@ -90,9 +90,13 @@ impl Operations {
             let _held_until_the_outcome = weight;
             gateway.run(&request, Allowed::Everything).await
         };
+        self.put(id, Stage::Starting(Box::pin(outcome)));
+    }
+
+    fn put(&mut self, id: OperationId, stage: Stage) {
         let operation = Operation {
             id: id.clone(),
-            stage: Stage::Starting(Box::pin(outcome)),
+            stage,
         };
         let (handle, registration) = AbortHandle::new_pair();
         self.streams.push(Abortable::new(operation, registration));
@@ -108,6 +112,14 @@ impl Operations {
         }
     }
 
+    /// Drops all of them.
+    pub(super) fn stop_all(&mut self) {
+        self.streams.clear();
+        let stopped = i64::try_from(self.handles.len()).unwrap_or(i64::MAX);
+        self.handles.clear();
+        self.gauge.dec_by(stopped);
+    }
+
     /// The next event of those operations that were woken, each in its turn.
     pub(super) fn poll_event(&mut self, context: &mut Context<'_>) -> Poll<Event> {
         let Some(event) = ready!(self.streams.poll_next_unpin(context)) else {
@@ -121,10 +133,10 @@ impl Operations {
     }
 }
 
+/// Also when the connection's task is dropped with the runtime.
 impl Drop for Operations {
     fn drop(&mut self) {
-        self.gauge
-            .dec_by(i64::try_from(self.handles.len()).unwrap_or(i64::MAX));
+        self.stop_all();
     }
 }
 
@@ -203,5 +215,105 @@ impl Weight {
 impl Drop for Weight {
     fn drop(&mut self) {
         self.total.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use futures_util::stream;
+
+    use super::super::protocol::Incoming;
+    use super::*;
+
+    fn id(text: &str) -> OperationId {
+        let message = format!(r#"{{"type":"complete","id":"{text}"}}"#);
+        match Incoming::decode(&message) {
+            Ok(Incoming::Complete { id }) => id,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn request(query: &str) -> GraphqlRequest {
+        let body = serde_json::json!({ "query": query }).to_string();
+        GraphqlRequest::from_json(body.as_bytes()).unwrap()
+    }
+
+    /// A subscription whose stream is at hand already.
+    fn put(operations: &mut Operations, name: &str, changes: Changes) {
+        operations.put(id(name), Stage::Streaming(changes));
+    }
+
+    fn counting(messages: usize) -> Changes {
+        let data = Bytes::from_static(b"1");
+        Box::pin(stream::repeat_with(move || Ok(data.clone())).take(messages))
+    }
+
+    fn drain(operations: &mut Operations) -> Vec<(String, bool)> {
+        let mut context = Context::from_waker(Waker::noop());
+        let mut events = Vec::new();
+        while let Poll::Ready(Event { id, news }) = operations.poll_event(&mut context) {
+            events.push((id.as_json().to_owned(), news.ends()));
+        }
+        events
+    }
+
+    #[test]
+    fn each_gets_its_turn_and_frees_its_id_with_its_last_event() {
+        let mut operations = Operations::new(Gauge::default());
+        put(&mut operations, "a", counting(2));
+        put(&mut operations, "b", counting(1));
+        let event = |id: &str, ends| (format!("\"{id}\""), ends);
+        assert_eq!(
+            drain(&mut operations),
+            [
+                event("a", false),
+                event("b", false),
+                event("a", false),
+                event("b", true),
+                event("a", true),
+            ]
+        );
+        assert_eq!(operations.len(), 0);
+    }
+
+    #[test]
+    fn what_was_stopped_is_dropped_unheard_and_its_id_is_free() {
+        let gauge = Gauge::default();
+        let mut operations = Operations::new(gauge.clone());
+        let alive = Arc::new(());
+        let held = Arc::clone(&alive);
+        let changes = stream::repeat_with(move || {
+            let _in_use = &held;
+            Ok(Bytes::new())
+        });
+        put(&mut operations, "a", Box::pin(changes));
+        operations.stop(&id("a"));
+        put(&mut operations, "a", counting(0));
+        assert_eq!(drain(&mut operations).len(), 1);
+        assert_eq!(Arc::strong_count(&alive), 1);
+        assert_eq!(gauge.get(), 0);
+    }
+
+    #[test]
+    fn requests_weigh_until_they_are_answered_or_dropped() {
+        let gauge = Gauge::default();
+        let mut operations = Operations::new(gauge.clone());
+        for (name, query) in [("a", "{a}"), ("b", "{bb}")] {
+            let weight = Weight::of(&request(query), &operations.unanswered);
+            let outcome = async move {
+                let _held = weight;
+                std::future::pending().await
+            };
+            operations.put(id(name), Stage::Starting(Box::pin(outcome)));
+        }
+        assert_eq!(operations.unanswered_bytes(), 9);
+        operations.stop(&id("b"));
+        drain(&mut operations);
+        assert_eq!(operations.unanswered_bytes(), 4);
+        assert_eq!(gauge.get(), 1);
+        operations.stop_all();
+        assert_eq!((operations.unanswered_bytes(), gauge.get()), (0, 0));
     }
 }

@@ -91,9 +91,9 @@ async fn serve(http: Arc<Http>, socket: WebSocket, taken: Taken) {
         Ending::Broken => 1006,
     });
     tracing::debug!(?ending, "socket ends");
-    // The operations end here, before the goodbye.
-    let Connection { wire, .. } = connection;
-    wire.finish(&ending).await;
+    connection.operations.stop_all();
+    // In a box, so that an open connection has no room set aside for its end.
+    Box::pin(connection.wire.finish(&ending)).await;
     drop(open);
     metrics.connections.dec();
 }

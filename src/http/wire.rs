@@ -162,7 +162,7 @@ impl Wire {
     }
 
     /// Says why, and waits a little for the client's own goodbye.
-    pub(super) async fn finish(self, ending: &Ending) {
+    pub(super) async fn finish(&mut self, ending: &Ending) {
         let goodbye = async {
             match ending {
                 Ending::Close(closing) => self.close(closing).await,
@@ -174,7 +174,7 @@ impl Wire {
         let _ = timeout(GOODBYE, goodbye).await;
     }
 
-    async fn close(mut self, closing: &Closing) {
+    async fn close(&mut self, closing: &Closing) {
         let frame = CloseFrame {
             code: closing.code.number(),
             reason: closing.reason.as_str().into(),
@@ -191,7 +191,7 @@ impl Wire {
     }
 
     /// Reads to the end; the library answers the client's close frame meanwhile.
-    async fn drain(mut self) {
+    async fn drain(&mut self) {
         while let Some(Ok(_)) = self.socket.next().await {}
     }
 }
