@@ -17,6 +17,7 @@
 //! - [`server`]: start and stop.
 
 pub mod caller;
+pub mod changes;
 pub mod config;
 pub mod embedded;
 pub mod error;

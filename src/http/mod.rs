@@ -1,3 +1,230 @@
-//! HTTP: routes, GraphQL over HTTP, the socket's protocol and loop, pages.
+//! The outside of the server: routes, GraphQL over HTTP and over the WebSocket, pages, health, metrics. All
+//! that it knows of the core is the [`gateway`].
+//!
+//! ```text
+//! POST, GET → accept, graphql, parameters → gateway
+//! upgrade   → origin, socket → protocol, operations → gateway
+//!                        └───→ wire → listener's stream
+//! ```
 
-mod pages;
+mod accept;
+pub mod gateway;
+mod graphql;
+mod listener;
+mod metrics;
+mod operations;
+mod origin;
+pub mod pages;
+mod parameters;
+pub mod protocol;
+mod socket;
+mod wire;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Path, Request, State};
+use axum::http::{Method, StatusCode, header};
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::{any, get};
+use prometheus_client::encoding::text;
+use prometheus_client::registry::Registry;
+use serde_json::json;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout};
+
+use gateway::Gateway;
+use listener::{CountingListener, Taken};
+use metrics::{Kind, Metrics};
+
+/// What the HTTP side can be told.
+#[derive(Debug, Clone)]
+pub struct HttpOptions {
+    /// Where to listen. [`serve`] takes a listener; whoever makes it reads this.
+    pub listen: SocketAddr,
+    /// Origins of other hosts whose pages may open a socket, such as `https://board.example.com`.
+    pub allowed_origins: Vec<String>,
+    /// How much and how long.
+    pub limits: Limits,
+}
+
+impl Default for HttpOptions {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            allowed_origins: Vec::new(),
+            limits: Limits::default(),
+        }
+    }
+}
+
+/// What one client can use up.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// The largest body of a POST, in bytes.
+    pub body_bytes: usize,
+    /// How long a body may take to arrive.
+    pub body_timeout: Duration,
+    /// The largest message on a socket, in bytes; also how much of requests may wait for their answers
+    /// before no more are read.
+    pub message_bytes: usize,
+    /// Operations that run at a time on one socket.
+    pub operations: usize,
+    /// How long a client may take to send `connection_init`.
+    pub init_timeout: Duration,
+    /// Time between two pings; a client that answers none of two in a row is dropped.
+    pub keepalive: Duration,
+    /// How long a socket may take nothing of what is waiting for it.
+    pub write_timeout: Duration,
+    /// How long a stopping server waits for requests, then again for sockets to close.
+    pub drain: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            body_bytes: 2 << 20,
+            body_timeout: Duration::from_secs(30),
+            message_bytes: 4 << 20,
+            operations: 1_000,
+            init_timeout: Duration::from_secs(3),
+            keepalive: Duration::from_secs(25),
+            write_timeout: Duration::from_secs(30),
+            drain: Duration::from_secs(5),
+        }
+    }
+}
+
+/// What all handlers share.
+#[derive(Debug)]
+pub struct Http {
+    gateway: Arc<Gateway>,
+    options: HttpOptions,
+    metrics: Metrics,
+    registry: Registry,
+    /// True once the server stops; written by [`serve`], waited for by each socket. Each open socket holds a
+    /// receiver, so that `closed` waits for all of them.
+    leaving: watch::Sender<bool>,
+}
+
+impl Http {
+    /// `registry` may hold metrics of others already; it is what `/metrics` shows.
+    pub fn new(gateway: Arc<Gateway>, options: HttpOptions, mut registry: Registry) -> Arc<Self> {
+        let metrics = Metrics::register(&mut registry);
+        Arc::new(Self {
+            gateway,
+            options,
+            metrics,
+            registry,
+            leaving: watch::Sender::new(false),
+        })
+    }
+}
+
+/// All routes.
+pub fn router(http: Arc<Http>) -> Router {
+    let largest_body = DefaultBodyLimit::max(http.options.limits.body_bytes);
+    Router::new()
+        .route(
+            "/",
+            get(|| std::future::ready(Redirect::temporary("/graphql"))),
+        )
+        .route("/graphql", any(graphql).layer(largest_body))
+        .route(
+            "/assets/{*path}",
+            get(|path: Path<String>| std::future::ready(pages::asset(path))),
+        )
+        .route("/healthz", get(|| std::future::ready("ok")))
+        .route("/readyz", get(ready))
+        .route("/metrics", get(show_metrics))
+        .with_state(http)
+}
+
+/// Serves until `shutdown`, then stops: no new connections, unanswered requests have [`Limits::drain`] to
+/// finish, sockets are closed with 1001.
+pub async fn serve(
+    listener: TcpListener,
+    http: Arc<Http>,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<()> {
+    let service = router(Arc::clone(&http)).into_make_service_with_connect_info::<Taken>();
+    let leaving = http.leaving.clone();
+    let signal = async move {
+        shutdown.await;
+        leaving.send_replace(true);
+    };
+    let server = axum::serve(CountingListener(listener), service).with_graceful_shutdown(signal);
+    let drain = http.options.limits.drain;
+    let mut leaving = http.leaving.subscribe();
+    let too_late = async move {
+        let _ = leaving.wait_for(|leaving| *leaving).await;
+        tokio::time::sleep(drain).await;
+    };
+    tokio::select! {
+        served = server => served?,
+        () = too_late => tracing::warn!("requests were still running when the time to stop was over"),
+    }
+    // Sockets are no requests to axum. They began to leave with the signal.
+    if timeout(drain, http.leaving.closed()).await.is_err() {
+        tracing::warn!("sockets were still open when the time to stop was over");
+    }
+    Ok(())
+}
+
+async fn graphql(State(http): State<Arc<Http>>, request: Request) -> Response {
+    let started = Instant::now();
+    let kind = kind(&request);
+    let gateway = &http.gateway;
+    let answered = match kind {
+        Kind::Upgrade => Ok(socket::upgrade(Arc::clone(&http), request).await),
+        Kind::Page => Ok(pages::graphiql()),
+        Kind::Get => graphql::get(gateway, request).await,
+        Kind::Post => graphql::post(gateway, request, http.options.limits.body_timeout).await,
+        Kind::Other => Err(graphql::Rejection::method()),
+    };
+    let response = answered.unwrap_or_else(IntoResponse::into_response);
+    http.metrics
+        .request(kind, response.status(), started.elapsed());
+    response
+}
+
+fn kind(request: &Request) -> Kind {
+    let upgrades = request
+        .headers()
+        .get(header::UPGRADE)
+        .is_some_and(|protocol| protocol.as_bytes().eq_ignore_ascii_case(b"websocket"));
+    match *request.method() {
+        Method::GET if upgrades => Kind::Upgrade,
+        Method::GET if graphql::prefers_page(request.headers()) => Kind::Page,
+        Method::GET | Method::HEAD => Kind::Get,
+        Method::POST => Kind::Post,
+        _ => Kind::Other,
+    }
+}
+
+async fn ready(State(http): State<Arc<Http>>) -> Response {
+    let missing = http.gateway.missing();
+    let status = if missing.is_empty() {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
+    let body = json!({ "ready": missing.is_empty(), "missing": missing });
+    (status, axum::Json(body)).into_response()
+}
+
+async fn show_metrics(State(http): State<Arc<Http>>) -> Response {
+    let mut body = String::new();
+    let media = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    match text::encode(&mut body, &http.registry) {
+        Ok(()) => ([(header::CONTENT_TYPE, media)], body).into_response(),
+        Err(cause) => {
+            tracing::error!(%cause, "metrics cannot be written");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
+}

@@ -50,8 +50,7 @@ pub(crate) fn graphiql() -> Response {
 }
 
 /// What the page consists of, for `GET /assets/{*path}`. 404 for every other path.
-#[expect(clippy::unused_async, reason = "axum's handlers are futures")]
-pub(crate) async fn asset(Path(path): Path<String>) -> Response {
+pub(crate) fn asset(Path(path): Path<String>) -> Response {
     match Pages::get(&format!("assets/{path}")) {
         Some(file) => page_part(StatusCode::OK, file.metadata.mimetype(), FOR_EVER, file.data),
         None => page_part(
@@ -81,7 +80,7 @@ mod tests {
     use super::*;
 
     async fn get(path: &str) -> Response {
-        asset(Path(path.to_owned())).await
+        asset(Path(path.to_owned()))
     }
 
     fn value(response: &Response, name: HeaderName) -> &str {

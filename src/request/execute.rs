@@ -21,18 +21,29 @@ pub struct Requests {
 /// The answer to a query or a mutation.
 #[derive(Debug, Clone, Default)]
 pub struct Answer {
-    /// JSON text of `data`; `None` where the request was refused before it was executed.
+    /// JSON text of `data`; none means `null`, and with `executed: false` no `data` entry at all.
     pub data: Option<Bytes>,
     /// What went wrong.
     pub errors: Vec<Error>,
-    /// The transaction that a mutation was.
+    /// `extensions.transaction`: the mutation's transaction as the stream of changes will name it.
     pub transaction: Option<String>,
+    /// False: the request was refused before anything ran (parse, validation, variables).
+    pub executed: bool,
 }
 
 impl Answer {
-    /// The answer to a request that was refused.
+    /// The answer to a request that was refused before anything ran.
     pub fn refused(errors: Vec<Error>) -> Self {
-        Self { data: None, errors, transaction: None }
+        Self { data: None, errors, transaction: None, executed: false }
+    }
+
+    /// The same for one reason.
+    pub fn request_error(error: Error) -> Self {
+        Self::refused(vec![error])
+    }
+
+    fn failed(error: Error) -> Self {
+        Self { data: None, errors: vec![error], transaction: None, executed: true }
     }
 }
 
@@ -60,7 +71,7 @@ impl Requests {
         });
         let plan = match planned {
             Ok(plan) => plan,
-            Err(error) => return Answer::refused(vec![error]),
+            Err(error) => return Answer::request_error(error),
         };
         let results = match &plan.work {
             Work::Nothing => Ok(Results { values: Vec::new(), transaction: None }),
@@ -77,15 +88,13 @@ impl Requests {
                 data: Some(assemble(&plan, &results, &introspected)),
                 errors: Vec::new(),
                 transaction: results.transaction,
+                executed: true,
             },
             (Err(Failure { error, at }), _) => {
                 let key = at.and_then(|at| result_key(&plan, at));
-                let error = error_at(&schema.model, &error, key);
-                Answer { data: Some(Bytes::from_static(b"null")), errors: vec![error], transaction: None }
+                Answer::failed(error_at(&schema.model, &error, key))
             }
-            (_, Err(error)) => {
-                Answer { data: Some(Bytes::from_static(b"null")), errors: vec![error], transaction: None }
-            }
+            (_, Err(error)) => Answer::failed(error),
         }
     }
 
