@@ -29,7 +29,7 @@ async fn run(command: Command) -> Result<(), StartError> {
     match command {
         Command::Serve(options) => {
             start_log(&options.database);
-            todo!()
+            server::serve(&options, interrupted()).await
         }
         Command::Schema(options) => {
             start_log(&options);
@@ -52,6 +52,19 @@ fn database_url(options: &DatabaseOptions) -> Result<String, StartError> {
         Some(url) => Ok(url.clone()),
         None => embedded::running_url(&options.data_dir.clone().unwrap_or_else(embedded::default_data_dir)),
     }
+}
+
+/// Ctrl-C, or the signal by which service managers end a program.
+async fn interrupted() {
+    use tokio::signal::unix::{SignalKind, signal};
+    match signal(SignalKind::terminate()) {
+        Ok(mut terminate) => tokio::select! {
+            _ = tokio::signal::ctrl_c() => {}
+            _ = terminate.recv() => {}
+        },
+        Err(_) => drop(tokio::signal::ctrl_c().await),
+    }
+    tracing::info!("stopping");
 }
 
 /// The log goes to standard error: standard output belongs to what a command prints.

@@ -47,10 +47,7 @@ pub(super) fn negotiate(headers: &HeaderMap, offers: &[Media]) -> Option<Media> 
     if entries.peek().is_none() {
         return offers.first().copied();
     }
-    let ranges: Vec<Range> = entries
-        .enumerate()
-        .filter_map(|(place, text)| Range::parse(place, text))
-        .collect();
+    let ranges: Vec<Range> = entries.enumerate().filter_map(|(place, text)| Range::parse(place, text)).collect();
     let ranked = offers.iter().filter_map(|offer| {
         let range = ranges
             .iter()
@@ -101,13 +98,7 @@ impl<'a> Range<'a> {
             (_, "*") => Exactness::Kind,
             _ => Exactness::Full,
         };
-        Some(Self {
-            kind,
-            subtype,
-            weight,
-            exactness,
-            place,
-        })
+        Some(Self { kind, subtype, weight, exactness, place })
     }
 
     fn covers(&self, offer: Media) -> bool {
@@ -115,9 +106,7 @@ impl<'a> Range<'a> {
         match self.exactness {
             Exactness::Any => true,
             Exactness::Kind => self.kind.eq_ignore_ascii_case(kind),
-            Exactness::Full => {
-                self.kind.eq_ignore_ascii_case(kind) && self.subtype.eq_ignore_ascii_case(subtype)
-            }
+            Exactness::Full => self.kind.eq_ignore_ascii_case(kind) && self.subtype.eq_ignore_ascii_case(subtype),
         }
     }
 }
@@ -131,14 +120,8 @@ pub(super) fn is_utf8(charset: &str) -> bool {
 fn thousandths(text: &str) -> Option<u16> {
     let weight: f32 = text.parse().ok()?;
     // The range check also refuses NaN.
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "in range"
-    )]
-    (0.0..=1.0)
-        .contains(&weight)
-        .then_some((weight * 1000.0) as u16)
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "in range")]
+    (0.0..=1.0).contains(&weight).then_some((weight * 1000.0) as u16)
 }
 
 #[cfg(test)]
@@ -148,36 +131,18 @@ mod tests {
     fn best(accept: &str) -> Option<Media> {
         let mut headers = HeaderMap::new();
         headers.insert(header::ACCEPT, accept.parse().unwrap());
-        negotiate(
-            &headers,
-            &[Media::Json, Media::GraphqlResponse, Media::Html],
-        )
+        negotiate(&headers, &[Media::Json, Media::GraphqlResponse, Media::Html])
     }
 
     #[test]
     fn chooses_by_weight_then_exactness_then_place() {
         assert_eq!(best("*/*"), Some(Media::Json));
         assert_eq!(best("application/*"), Some(Media::Json));
-        assert_eq!(
-            best("application/graphql-response+json, */*"),
-            Some(Media::GraphqlResponse)
-        );
-        assert_eq!(
-            best("application/json;q=0.9, application/graphql-response+json"),
-            Some(Media::GraphqlResponse)
-        );
-        assert_eq!(
-            best("application/graphql-response+json, application/json"),
-            Some(Media::GraphqlResponse)
-        );
-        assert_eq!(
-            best("Application/JSON; charset=UTF-8; q=0.5"),
-            Some(Media::Json)
-        );
-        assert_eq!(
-            best("application/json;q=0, */*;q=0.1"),
-            Some(Media::GraphqlResponse)
-        );
+        assert_eq!(best("application/graphql-response+json, */*"), Some(Media::GraphqlResponse));
+        assert_eq!(best("application/json;q=0.9, application/graphql-response+json"), Some(Media::GraphqlResponse));
+        assert_eq!(best("application/graphql-response+json, application/json"), Some(Media::GraphqlResponse));
+        assert_eq!(best("Application/JSON; charset=UTF-8; q=0.5"), Some(Media::Json));
+        assert_eq!(best("application/json;q=0, */*;q=0.1"), Some(Media::GraphqlResponse));
     }
 
     #[test]
@@ -199,9 +164,6 @@ mod tests {
         ] {
             assert_eq!(best(accept), None, "{accept}");
         }
-        assert_eq!(
-            negotiate(&HeaderMap::new(), &[Media::Json]),
-            Some(Media::Json)
-        );
+        assert_eq!(negotiate(&HeaderMap::new(), &[Media::Json]), Some(Media::Json));
     }
 }

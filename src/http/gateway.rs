@@ -64,9 +64,7 @@ impl Refusal {
     /// The error that tells the client where to go.
     pub fn error(self) -> Error {
         match self {
-            Self::MutationByGet => {
-                Error::new(Code::BadRequest, "a mutation cannot be sent by GET; send it by POST")
-            }
+            Self::MutationByGet => Error::new(Code::BadRequest, "a mutation cannot be sent by GET; send it by POST"),
             Self::SubscriptionByHttp => Error::new(
                 Code::Unsupported,
                 "subscriptions need the WebSocket: connect to this address with the subprotocol \
@@ -84,6 +82,7 @@ pub struct Gateway {
 }
 
 /// The feed of changes, or why there is none.
+#[derive(Clone)]
 pub enum Feed {
     /// It runs; it may be interrupted for a while.
     Running(Arc<Hub>),

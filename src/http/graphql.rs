@@ -28,21 +28,13 @@ pub(super) struct Rejection {
 
 impl Rejection {
     fn new(status: StatusCode, media: Media, error: Error) -> Self {
-        Self {
-            status,
-            media,
-            error,
-            allow: None,
-        }
+        Self { status, media, error, allow: None }
     }
 
     /// A method that `/graphql` does not know.
     pub(super) fn method() -> Self {
         let error = Error::new(Code::BadRequest, "send GraphQL by GET or POST");
-        Self {
-            allow: Some(METHODS),
-            ..Self::new(StatusCode::METHOD_NOT_ALLOWED, Media::Json, error)
-        }
+        Self { allow: Some(METHODS), ..Self::new(StatusCode::METHOD_NOT_ALLOWED, Media::Json, error) }
     }
 
     /// A page of another host that wants a socket.
@@ -55,15 +47,10 @@ impl Rejection {
 
 impl IntoResponse for Rejection {
     fn into_response(self) -> Response {
-        let body = format!(
-            r#"{{"errors":{}}}"#,
-            errors_json(std::slice::from_ref(&self.error))
-        );
+        let body = format!(r#"{{"errors":{}}}"#, errors_json(std::slice::from_ref(&self.error)));
         let mut response = respond(self.status, self.media, body.into());
         if let Some(allow) = self.allow {
-            response
-                .headers_mut()
-                .insert(header::ALLOW, HeaderValue::from_static(allow));
+            response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allow));
         }
         response
     }
@@ -85,16 +72,12 @@ pub(super) async fn get(gateway: &Gateway, request: Request) -> Result<Response,
 
 /// A query or mutation in the body, which must be JSON and arrive within `patience`. Its size is bounded by
 /// the route.
-pub(super) async fn post(
-    gateway: &Gateway,
-    request: Request,
-    patience: Duration,
-) -> Result<Response, Rejection> {
+pub(super) async fn post(gateway: &Gateway, request: Request, patience: Duration) -> Result<Response, Rejection> {
     let media = negotiate(request.headers())?;
     require_json(request.headers(), media)?;
     let body = read_body(request, media, patience).await?;
-    let parameters = GraphqlRequest::from_json(&body)
-        .map_err(|error| Rejection::new(StatusCode::BAD_REQUEST, media, error))?;
+    let parameters =
+        GraphqlRequest::from_json(&body).map_err(|error| Rejection::new(StatusCode::BAD_REQUEST, media, error))?;
     run(gateway, &parameters, Allowed::QueriesAndMutations, media).await
 }
 
@@ -109,28 +92,18 @@ fn negotiate(headers: &HeaderMap) -> Result<Media, Rejection> {
 /// Only a type that a page cannot send across origins without asking first: that keeps foreign pages from
 /// posting mutations in the user's name.
 fn require_json(headers: &HeaderMap, media: Media) -> Result<(), Rejection> {
-    let value = headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
+    let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let mut parts = value.split(';').map(str::trim);
-    let is_json = parts
-        .next()
-        .is_some_and(|essence| essence.eq_ignore_ascii_case("application/json"));
+    let is_json = parts.next().is_some_and(|essence| essence.eq_ignore_ascii_case("application/json"));
     let other_charset = parts
         .filter_map(|parameter| parameter.split_once('='))
         .any(|(name, value)| name.eq_ignore_ascii_case("charset") && !accept::is_utf8(value));
     if is_json && !other_charset {
         return Ok(());
     }
-    let message =
-        "send the request as JSON in UTF-8, with the header Content-Type: application/json";
+    let message = "send the request as JSON in UTF-8, with the header Content-Type: application/json";
     let error = Error::new(Code::BadRequest, message);
-    Err(Rejection::new(
-        StatusCode::UNSUPPORTED_MEDIA_TYPE,
-        media,
-        error,
-    ))
+    Err(Rejection::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, media, error))
 }
 
 async fn read_body(request: Request, media: Media, patience: Duration) -> Result<Bytes, Rejection> {
@@ -170,11 +143,7 @@ async fn run(
         }
         Outcome::Stream(_) => {
             let error = Error::new(Code::Internal, "a stream where one answer was asked for");
-            Err(Rejection::new(
-                StatusCode::INTERNAL_SERVER_ERROR,
-                media,
-                error,
-            ))
+            Err(Rejection::new(StatusCode::INTERNAL_SERVER_ERROR, media, error))
         }
     }
 }
@@ -217,10 +186,7 @@ fn body(answer: &Answer) -> Vec<u8> {
 }
 
 fn respond(status: StatusCode, media: Media, body: Bytes) -> Response {
-    let headers = [
-        (header::CONTENT_TYPE, media.content_type()),
-        (header::VARY, "accept"),
-    ];
+    let headers = [(header::CONTENT_TYPE, media.content_type()), (header::VARY, "accept")];
     (status, headers, body).into_response()
 }
 
@@ -229,35 +195,19 @@ mod tests {
     use super::*;
 
     fn answer(executed: bool, errors: Vec<Error>) -> Answer {
-        Answer {
-            data: executed.then(|| Bytes::from_static(br#"{"a":1}"#)),
-            errors,
-            transaction: None,
-            executed,
-        }
+        Answer { data: executed.then(|| Bytes::from_static(br#"{"a":1}"#)), errors, transaction: None, executed }
     }
 
     #[test]
     fn a_body_has_the_members_that_the_answer_has() {
         let error = || vec![Error::new(Code::Validation, "no")];
         let text = |answer| String::from_utf8(body(&answer)).unwrap();
-        let errors =
-            r#""errors":[{"extensions":{"code":"GRAPHQL_VALIDATION_FAILED"},"message":"no"}]"#;
+        let errors = r#""errors":[{"extensions":{"code":"GRAPHQL_VALIDATION_FAILED"},"message":"no"}]"#;
         assert_eq!(text(answer(true, Vec::new())), r#"{"data":{"a":1}}"#);
         assert_eq!(text(answer(false, error())), format!("{{{errors}}}"));
-        assert_eq!(
-            text(answer(true, error())),
-            format!(r#"{{"data":{{"a":1}},{errors}}}"#)
-        );
-        let mutation = Answer {
-            data: None,
-            transaction: Some("7".to_owned()),
-            ..answer(true, Vec::new())
-        };
-        assert_eq!(
-            text(mutation),
-            r#"{"data":null,"extensions":{"transaction":"7"}}"#
-        );
+        assert_eq!(text(answer(true, error())), format!(r#"{{"data":{{"a":1}},{errors}}}"#));
+        let mutation = Answer { data: None, transaction: Some("7".to_owned()), ..answer(true, Vec::new()) };
+        assert_eq!(text(mutation), r#"{"data":null,"extensions":{"transaction":"7"}}"#);
     }
 
     #[test]
@@ -265,10 +215,7 @@ mod tests {
         let refused = |code| answer(false, vec![Error::new(code, "no")]);
         assert_eq!(status(&refused(Code::Parse), Media::Json), 200);
         assert_eq!(status(&refused(Code::Parse), Media::GraphqlResponse), 400);
-        assert_eq!(
-            status(&refused(Code::Unavailable), Media::GraphqlResponse),
-            503
-        );
+        assert_eq!(status(&refused(Code::Unavailable), Media::GraphqlResponse), 503);
         let partial = answer(true, vec![Error::new(Code::Internal, "no")]);
         assert_eq!(status(&partial, Media::GraphqlResponse), 200);
     }

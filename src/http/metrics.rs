@@ -11,9 +11,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
 /// Seconds; from a cached plan by key to a statement that runs into its limit.
-const DURATIONS: [f64; 12] = [
-    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 30.0,
-];
+const DURATIONS: [f64; 12] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 30.0];
 
 /// How a request came to `/graphql`.
 #[derive(Debug, Clone, Copy)]
@@ -80,18 +78,9 @@ impl Metrics {
         };
         let sockets = registry.sub_registry_with_prefix("everwire_socket");
         sockets.register("connections", "Open sockets", metrics.connections.clone());
-        sockets.register(
-            "operations",
-            "Operations running on sockets",
-            metrics.operations.clone(),
-        );
+        sockets.register("operations", "Operations running on sockets", metrics.operations.clone());
         sockets.register("messages", "Messages written", metrics.messages.clone());
-        sockets.register_with_unit(
-            "written",
-            "Payload of frames",
-            Unit::Bytes,
-            metrics.bytes.clone(),
-        );
+        sockets.register_with_unit("written", "Payload of frames", Unit::Bytes, metrics.bytes.clone());
         sockets.register("closed", "Sockets closed", metrics.closed.clone());
         let requests = registry.sub_registry_with_prefix("everwire_http");
         requests.register("requests", "Requests to /graphql", metrics.requests.clone());
@@ -106,10 +95,7 @@ impl Metrics {
 
     pub(super) fn request(&self, kind: Kind, status: StatusCode, duration: Duration) {
         let kind = kind.label();
-        let labels = RequestLabels {
-            kind,
-            status: status.as_u16(),
-        };
+        let labels = RequestLabels { kind, status: status.as_u16() };
         self.requests.get_or_create(&labels).inc();
         let histogram = self.durations.get_or_create(&KindLabel { kind });
         histogram.observe(duration.as_secs_f64());

@@ -100,7 +100,6 @@ impl Default for Limits {
 }
 
 /// What all handlers share.
-#[derive(Debug)]
 pub struct Http {
     gateway: Arc<Gateway>,
     options: HttpOptions,
@@ -115,13 +114,7 @@ impl Http {
     /// `registry` may hold metrics of others already; it is what `/metrics` shows.
     pub fn new(gateway: Arc<Gateway>, options: HttpOptions, mut registry: Registry) -> Arc<Self> {
         let metrics = Metrics::register(&mut registry);
-        Arc::new(Self {
-            gateway,
-            options,
-            metrics,
-            registry,
-            leaving: watch::Sender::new(false),
-        })
+        Arc::new(Self { gateway, options, metrics, registry, leaving: watch::Sender::new(false) })
     }
 }
 
@@ -129,15 +122,9 @@ impl Http {
 pub fn router(http: Arc<Http>) -> Router {
     let largest_body = DefaultBodyLimit::max(http.options.limits.body_bytes);
     Router::new()
-        .route(
-            "/",
-            get(|| std::future::ready(Redirect::temporary("/graphql"))),
-        )
+        .route("/", get(|| std::future::ready(Redirect::temporary("/graphql"))))
         .route("/graphql", any(graphql).layer(largest_body))
-        .route(
-            "/assets/{*path}",
-            get(|path: Path<String>| std::future::ready(pages::asset(path))),
-        )
+        .route("/assets/{*path}", get(|path: Path<String>| std::future::ready(pages::asset(path))))
         .route("/healthz", get(|| std::future::ready("ok")))
         .route("/readyz", get(ready))
         .route("/metrics", get(show_metrics))
@@ -187,8 +174,7 @@ async fn graphql(State(http): State<Arc<Http>>, request: Request) -> Response {
         Kind::Other => Err(graphql::Rejection::method()),
     };
     let response = answered.unwrap_or_else(IntoResponse::into_response);
-    http.metrics
-        .request(kind, response.status(), started.elapsed());
+    http.metrics.request(kind, response.status(), started.elapsed());
     response
 }
 
@@ -208,11 +194,7 @@ fn kind(request: &Request) -> Kind {
 
 async fn ready(State(http): State<Arc<Http>>) -> Response {
     let missing = http.gateway.missing();
-    let status = if missing.is_empty() {
-        StatusCode::OK
-    } else {
-        StatusCode::SERVICE_UNAVAILABLE
-    };
+    let status = if missing.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let body = json!({ "ready": missing.is_empty(), "missing": missing });
     (status, axum::Json(body)).into_response()
 }

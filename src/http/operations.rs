@@ -57,12 +57,7 @@ pub(super) struct Operations {
 
 impl Operations {
     pub(super) fn new(gauge: Gauge) -> Self {
-        Self {
-            streams: SelectAll::new(),
-            handles: HashMap::new(),
-            unanswered: Arc::default(),
-            gauge,
-        }
+        Self { streams: SelectAll::new(), handles: HashMap::new(), unanswered: Arc::default(), gauge }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -79,12 +74,7 @@ impl Operations {
     }
 
     /// Starts an operation under an id that is not in use.
-    pub(super) fn start(
-        &mut self,
-        id: OperationId,
-        gateway: Arc<Gateway>,
-        request: GraphqlRequest,
-    ) {
+    pub(super) fn start(&mut self, id: OperationId, gateway: Arc<Gateway>, request: GraphqlRequest) {
         let weight = Weight::of(&request, &self.unanswered);
         let outcome = async move {
             let _held_until_the_outcome = weight;
@@ -94,10 +84,7 @@ impl Operations {
     }
 
     fn put(&mut self, id: OperationId, stage: Stage) {
-        let operation = Operation {
-            id: id.clone(),
-            stage,
-        };
+        let operation = Operation { id: id.clone(), stage };
         let (handle, registration) = AbortHandle::new_pair();
         self.streams.push(Abortable::new(operation, registration));
         self.handles.insert(id, handle);
@@ -205,10 +192,7 @@ impl Weight {
         // Never zero: the sum also tells whether any request is unanswered.
         let bytes = 1 + request.query.len() + variables;
         total.fetch_add(bytes, Ordering::Relaxed);
-        Self {
-            bytes,
-            total: Arc::clone(total),
-        }
+        Self { bytes, total: Arc::clone(total) }
     }
 }
 
@@ -267,13 +251,7 @@ mod tests {
         let event = |id: &str, ends| (format!("\"{id}\""), ends);
         assert_eq!(
             drain(&mut operations),
-            [
-                event("a", false),
-                event("b", false),
-                event("a", false),
-                event("b", true),
-                event("a", true),
-            ]
+            [event("a", false), event("b", false), event("a", false), event("b", true), event("a", true),]
         );
         assert_eq!(operations.len(), 0);
     }

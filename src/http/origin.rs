@@ -25,15 +25,8 @@ fn is_host(origin: &str, headers: &HeaderMap) -> bool {
         "https" => ":443",
         _ => return false,
     };
-    let host = headers
-        .get(header::HOST)
-        .and_then(|host| host.to_str().ok());
-    let bare = |authority: &str| {
-        authority
-            .strip_suffix(default_port)
-            .unwrap_or(authority)
-            .to_ascii_lowercase()
-    };
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    let bare = |authority: &str| authority.strip_suffix(default_port).unwrap_or(authority).to_ascii_lowercase();
     host.is_some_and(|host| bare(host) == bare(authority))
 }
 

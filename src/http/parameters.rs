@@ -29,16 +29,11 @@ impl GraphqlRequest {
         }
         let members: Members = serde_json::from_slice(text)
             .map_err(|cause| malformed(format!("the request is not JSON as expected: {cause}")))?;
-        let query = members
-            .query
-            .ok_or_else(|| malformed("`query` is missing"))?;
+        let query = members.query.ok_or_else(|| malformed("`query` is missing"))?;
         object("extensions", members.extensions)?;
         Ok(Self {
             query: string("query", query)?,
-            operation_name: members
-                .operation_name
-                .map(|name| string("operationName", name))
-                .transpose()?,
+            operation_name: members.operation_name.map(|name| string("operationName", name)).transpose()?,
             variables: object("variables", members.variables)?.map(RawValue::to_owned),
         })
     }
@@ -81,9 +76,7 @@ fn string(name: &str, raw: &RawValue) -> Result<String, Error> {
 
 fn object<'a>(name: &str, raw: Option<&'a RawValue>) -> Result<Option<&'a RawValue>, Error> {
     match raw {
-        Some(raw) if !raw.get().starts_with('{') => {
-            Err(malformed(format!("`{name}` is not an object")))
-        }
+        Some(raw) if !raw.get().starts_with('{') => Err(malformed(format!("`{name}` is not an object"))),
         absent_or_object => Ok(absent_or_object),
     }
 }
@@ -92,8 +85,8 @@ fn json_object(name: &str, text: Option<String>) -> Result<Option<Box<RawValue>>
     let Some(text) = text.filter(|text| !text.is_empty()) else {
         return Ok(None);
     };
-    let raw: Option<Box<RawValue>> = serde_json::from_str(&text)
-        .map_err(|cause| malformed(format!("`{name}` is not JSON: {cause}")))?;
+    let raw: Option<Box<RawValue>> =
+        serde_json::from_str(&text).map_err(|cause| malformed(format!("`{name}` is not JSON: {cause}")))?;
     object(name, raw.as_deref())?;
     Ok(raw)
 }
@@ -103,9 +96,7 @@ mod tests {
     use super::*;
 
     fn message(text: &str) -> String {
-        GraphqlRequest::from_json(text.as_bytes())
-            .unwrap_err()
-            .message
+        GraphqlRequest::from_json(text.as_bytes()).unwrap_err().message
     }
 
     #[test]
@@ -131,10 +122,7 @@ mod tests {
 
     #[test]
     fn refuses_arrays_and_broken_text() {
-        assert_eq!(
-            message(r#"["{a}",null,null,null]"#),
-            "a request is one JSON object"
-        );
+        assert_eq!(message(r#"["{a}",null,null,null]"#), "a request is one JSON object");
         assert_eq!(message(""), "a request is one JSON object");
         assert!(message(r#"{"query":"{a}","#).contains("not JSON"));
         assert!(message(r#"{"query":"{a}","query":"{b}"}"#).contains("duplicate field"));
@@ -148,16 +136,8 @@ mod tests {
         assert_eq!(request.query, "{a}");
         assert_eq!(request.operation_name, None);
         assert_eq!(request.variables.unwrap().get(), r#"{"b":1}"#);
-        for refused in [
-            "",
-            "query=a&query=b",
-            "query=a&variables=1",
-            "query=a&variables={",
-        ] {
-            assert!(
-                GraphqlRequest::from_query_string(refused).is_err(),
-                "{refused}"
-            );
+        for refused in ["", "query=a&query=b", "query=a&variables=1", "query=a&variables={"] {
+            assert!(GraphqlRequest::from_query_string(refused).is_err(), "{refused}");
         }
     }
 }

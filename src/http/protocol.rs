@@ -28,10 +28,7 @@ pub struct OperationId(Arc<str>);
 impl OperationId {
     fn from_name(name: &str) -> Result<Self, Closing> {
         if name.is_empty() || name.len() > LONGEST_ID {
-            return Err(Closing::bad_message(format!(
-                "`id` has 1 to {LONGEST_ID} bytes, not {}",
-                name.len()
-            )));
+            return Err(Closing::bad_message(format!("`id` has 1 to {LONGEST_ID} bytes, not {}", name.len())));
         }
         Ok(Self(serde_json::Value::from(name).to_string().into()))
     }
@@ -98,23 +95,17 @@ impl<'a> Incoming<'a> {
             "pong" => Ok(Self::Pong),
             "subscribe" => Ok(Self::Subscribe {
                 id: OperationId::from_name(&name("id", members.id)?)?,
-                payload: object
-                    .ok_or_else(|| Closing::bad_message("`subscribe` has no `payload`"))?,
+                payload: object.ok_or_else(|| Closing::bad_message("`subscribe` has no `payload`"))?,
             }),
-            "complete" => Ok(Self::Complete {
-                id: OperationId::from_name(&name("id", members.id)?)?,
-            }),
-            other => Err(Closing::bad_message(format!(
-                "no client message has the type {other}"
-            ))),
+            "complete" => Ok(Self::Complete { id: OperationId::from_name(&name("id", members.id)?)? }),
+            other => Err(Closing::bad_message(format!("no client message has the type {other}"))),
         }
     }
 }
 
 fn name(member: &str, raw: Option<&RawValue>) -> Result<String, Closing> {
     let raw = raw.ok_or_else(|| Closing::bad_message(format!("`{member}` is missing")))?;
-    serde_json::from_str(raw.get())
-        .map_err(|_| Closing::bad_message(format!("`{member}` is not a string")))
+    serde_json::from_str(raw.get()).map_err(|_| Closing::bad_message(format!("`{member}` is not a string")))
 }
 
 /// The number of a `next` message on its connection; they count 1, 2, 3 … over all operations together.
@@ -170,18 +161,9 @@ impl Outgoing<'_> {
             Self::Ack => put(buffer, &[r#"{"type":"connection_ack"}"#]),
             Self::Pong(None) => put(buffer, &[r#"{"type":"pong"}"#]),
             Self::Pong(Some(payload)) => {
-                put(
-                    buffer,
-                    &[r#"{"type":"pong","payload":"#, payload.get(), "}"],
-                );
+                put(buffer, &[r#"{"type":"pong","payload":"#, payload.get(), "}"]);
             }
-            Self::Next {
-                id,
-                data,
-                errors,
-                transaction,
-                number,
-            } => {
+            Self::Next { id, data, errors, transaction, number } => {
                 let data = data.unwrap_or(b"null");
                 buffer.reserve(id.as_json().len() + data.len() + 128);
                 put(buffer, &[r#"{"id":"#, id.as_json()]);
@@ -202,10 +184,7 @@ impl Outgoing<'_> {
                 put(buffer, &[&errors_json(errors), "}"]);
             }
             Self::Complete { id } => {
-                put(
-                    buffer,
-                    &[r#"{"id":"#, id.as_json(), r#","type":"complete"}"#],
-                );
+                put(buffer, &[r#"{"id":"#, id.as_json(), r#","type":"complete"}"#]);
             }
         }
     }
@@ -219,11 +198,8 @@ fn put(buffer: &mut BytesMut, parts: &[&str]) {
 
 fn put_numbers(buffer: &mut BytesMut, MessageNumber(number): MessageNumber) {
     let last = number.saturating_sub(1);
-    write!(
-        buffer,
-        r#","extensions":{{"messageId":{number},"lastMessageId":{last}"#
-    )
-    .expect("a buffer in memory takes everything");
+    write!(buffer, r#","extensions":{{"messageId":{number},"lastMessageId":{last}"#)
+        .expect("a buffer in memory takes everything");
 }
 
 /// The JSON array of errors in a result or an `error` message.
@@ -298,10 +274,7 @@ impl Closing {
     /// 4409. The id stands in the reason as the client wrote it.
     pub fn duplicate_id(id: &OperationId) -> Self {
         let name: String = serde_json::from_str(id.as_json()).unwrap_or_default();
-        Self::new(
-            CloseCode::DuplicateId,
-            format!("Subscriber for {name} already exists"),
-        )
+        Self::new(CloseCode::DuplicateId, format!("Subscriber for {name} already exists"))
     }
 }
 
@@ -323,16 +296,10 @@ mod tests {
     #[test]
     fn decodes_every_client_message() {
         let decode = |text| Incoming::decode(text).unwrap();
-        assert!(matches!(
-            decode(r#"{"type":"connection_init"}"#),
-            Incoming::Init
-        ));
+        assert!(matches!(decode(r#"{"type":"connection_init"}"#), Incoming::Init));
         let init = r#"{"payload":{"token":"x"},"type":"connection_init"}"#;
         assert!(matches!(decode(init), Incoming::Init));
-        assert!(matches!(
-            decode(r#"{"type":"pong","payload":null}"#),
-            Incoming::Pong
-        ));
+        assert!(matches!(decode(r#"{"type":"pong","payload":null}"#), Incoming::Pong));
         let Incoming::Ping(Some(payload)) = decode(r#"{"type":"ping","payload":{"n":1.0}}"#) else {
             panic!("a ping");
         };
@@ -384,19 +351,10 @@ mod tests {
         let error = r#"[{"extensions":{"code":"LIMIT_EXCEEDED"},"message":"too many"}]"#;
         assert_eq!(text(&Outgoing::Ack), r#"{"type":"connection_ack"}"#);
         assert_eq!(text(&Outgoing::Pong(None)), r#"{"type":"pong"}"#);
+        assert_eq!(text(&Outgoing::Pong(Some(&payload))), r#"{"type":"pong","payload":{"n":1}}"#);
+        assert_eq!(text(&Outgoing::Complete { id: &id }), r#"{"id":"a","type":"complete"}"#);
         assert_eq!(
-            text(&Outgoing::Pong(Some(&payload))),
-            r#"{"type":"pong","payload":{"n":1}}"#
-        );
-        assert_eq!(
-            text(&Outgoing::Complete { id: &id }),
-            r#"{"id":"a","type":"complete"}"#
-        );
-        assert_eq!(
-            text(&Outgoing::Error {
-                id: &id,
-                errors: &errors
-            }),
+            text(&Outgoing::Error { id: &id, errors: &errors }),
             format!(r#"{{"id":"a","type":"error","payload":{error}}}"#)
         );
     }
@@ -405,25 +363,14 @@ mod tests {
     fn a_next_message_carries_its_number_and_the_one_before() {
         let id = OperationId::from_name("a").unwrap();
         let number = MessageNumber::default().next();
-        let plain = Outgoing::Next {
-            id: &id,
-            data: Some(br#"{"a":1}"#),
-            errors: &[],
-            transaction: None,
-            number,
-        };
+        let plain = Outgoing::Next { id: &id, data: Some(br#"{"a":1}"#), errors: &[], transaction: None, number };
         assert_eq!(
             text(&plain),
             r#"{"id":"a","type":"next","payload":{"data":{"a":1},"extensions":{"messageId":1,"lastMessageId":0}}}"#
         );
         let errors = [Error::new(Code::Internal, "no").at("a")];
-        let full = Outgoing::Next {
-            id: &id,
-            data: None,
-            errors: &errors,
-            transaction: Some("7\""),
-            number: number.next(),
-        };
+        let full =
+            Outgoing::Next { id: &id, data: None, errors: &errors, transaction: Some("7\""), number: number.next() };
         let value: serde_json::Value = serde_json::from_str(&text(&full)).unwrap();
         let payload = &value["payload"];
         assert_eq!(payload["data"], serde_json::Value::Null);
@@ -438,10 +385,7 @@ mod tests {
         let closing = Closing::bad_message("é".repeat(100));
         assert_eq!(closing.reason.len(), 122);
         let id = OperationId::from_name("a\"b").unwrap();
-        assert_eq!(
-            Closing::duplicate_id(&id).reason,
-            "Subscriber for a\"b already exists"
-        );
+        assert_eq!(Closing::duplicate_id(&id).reason, "Subscriber for a\"b already exists");
         assert_eq!(CloseCode::Forbidden.number(), 4403);
     }
 }

@@ -47,11 +47,8 @@ pub(super) async fn upgrade(http: Arc<Http>, request: Request) -> Response {
     if !origin::may_connect(&parts.headers, &http.options.allowed_origins) {
         return Rejection::origin().into_response();
     }
-    let taken = parts
-        .extensions
-        .get::<ConnectInfo<Taken>>()
-        .map(|ConnectInfo(taken)| taken.clone())
-        .unwrap_or_default();
+    let taken =
+        parts.extensions.get::<ConnectInfo<Taken>>().map(|ConnectInfo(taken)| taken.clone()).unwrap_or_default();
     let upgrade = match WebSocketUpgrade::from_request_parts(&mut parts, &()).await {
         Ok(upgrade) => upgrade,
         Err(rejection) => return rejection.into_response(),
@@ -72,12 +69,7 @@ async fn serve(http: Arc<Http>, socket: WebSocket, taken: Taken) {
     // The shutdown waits until it is dropped.
     let open = http.leaving.subscribe();
     let speaks_protocol = socket.protocol().is_some();
-    let wire = Wire::new(
-        socket,
-        taken,
-        metrics.messages.clone(),
-        metrics.bytes.clone(),
-    );
+    let wire = Wire::new(socket, taken, metrics.messages.clone(), metrics.bytes.clone());
     let mut connection = Connection::new(&http, wire);
     let ending = if speaks_protocol {
         poll_fn(|context| connection.poll(context)).await
@@ -165,11 +157,7 @@ impl<'a> Connection<'a> {
     fn turn(&mut self, context: &mut Context<'_>) -> Result<Turn, Ending> {
         self.meet_deadlines(Instant::now())?;
         self.notice_leaving(context);
-        let turns = [
-            self.take_frames(context)?,
-            self.hand_out(context)?,
-            self.set_clock(context),
-        ];
+        let turns = [self.take_frames(context)?, self.hand_out(context)?, self.set_clock(context)];
         if self.may_leave() {
             return Err(going_away());
         }
@@ -215,14 +203,11 @@ impl<'a> Connection<'a> {
     }
 
     fn may_leave(&self) -> bool {
-        matches!(self.phase, Phase::Leaving(_))
-            && self.operations.unanswered_bytes() == 0
-            && !self.wire.is_blocked()
+        matches!(self.phase, Phase::Leaving(_)) && self.operations.unanswered_bytes() == 0 && !self.wire.is_blocked()
     }
 
     fn set_clock(&mut self, context: &mut Context<'_>) -> Turn {
-        let (Phase::Opened(deadline) | Phase::Acknowledged(deadline) | Phase::Leaving(deadline)) =
-            self.phase;
+        let (Phase::Opened(deadline) | Phase::Acknowledged(deadline) | Phase::Leaving(deadline)) = self.phase;
         let stalled = self.wire.stall_deadline(self.limits().write_timeout);
         let deadline = stalled.map_or(deadline, |stalled| stalled.min(deadline));
         if self.clock.deadline() != deadline {
@@ -303,10 +288,7 @@ impl<'a> Connection<'a> {
         if self.operations.len() >= most {
             let message = format!("a connection runs at most {most} operations at a time");
             let errors = [Error::new(Code::Limit, message)];
-            let refusal = Outgoing::Error {
-                id: &id,
-                errors: &errors,
-            };
+            let refusal = Outgoing::Error { id: &id, errors: &errors };
             return self.wire.write(&refusal).map(|_| ());
         }
         let gateway = Arc::clone(&self.http.gateway);
@@ -338,13 +320,7 @@ impl<'a> Connection<'a> {
         match news {
             News::Change(data) => {
                 let number = self.wire.take_number();
-                self.wire.write(&Outgoing::Next {
-                    id,
-                    data: Some(data),
-                    errors: &[],
-                    transaction: None,
-                    number,
-                })
+                self.wire.write(&Outgoing::Next { id, data: Some(data), errors: &[], transaction: None, number })
             }
             News::Answer(answer) if answer.executed => {
                 let number = self.wire.take_number();

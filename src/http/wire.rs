@@ -75,10 +75,7 @@ impl Wire {
     }
 
     /// The next frame from the client; none when the connection is over.
-    pub(super) fn poll_incoming(
-        &mut self,
-        context: &mut Context<'_>,
-    ) -> Poll<Result<Message, Ending>> {
+    pub(super) fn poll_incoming(&mut self, context: &mut Context<'_>) -> Poll<Result<Message, Ending>> {
         Poll::Ready(match ready!(self.socket.poll_next_unpin(context)) {
             Some(Ok(message)) => Ok(message),
             Some(Err(cause)) => Err(Ending::of(cause)),
@@ -123,10 +120,8 @@ impl Wire {
         if flushed.is_ready() {
             // An idle connection holds no buffer.
             self.scratch = BytesMut::new();
-            self.messages
-                .inc_by(std::mem::take(&mut self.messages_unreported));
-            self.bytes
-                .inc_by(std::mem::take(&mut self.bytes_unreported));
+            self.messages.inc_by(std::mem::take(&mut self.messages_unreported));
+            self.bytes.inc_by(std::mem::take(&mut self.bytes_unreported));
         }
         self.note_blocking(flushed)
     }
@@ -135,10 +130,7 @@ impl Wire {
         if poll.is_ready() {
             self.blocked = None;
         } else if self.blocked.is_none() {
-            self.blocked = Some(Blocked {
-                since: Instant::now(),
-                taken: self.taken.bytes(),
-            });
+            self.blocked = Some(Blocked { since: Instant::now(), taken: self.taken.bytes() });
         }
         poll.map_err(Ending::of)
     }
@@ -175,10 +167,7 @@ impl Wire {
     }
 
     async fn close(&mut self, closing: &Closing) {
-        let frame = CloseFrame {
-            code: closing.code.number(),
-            reason: closing.reason.as_str().into(),
-        };
+        let frame = CloseFrame { code: closing.code.number(), reason: closing.reason.as_str().into() };
         if self.socket.send(Message::Close(Some(frame))).await.is_err() {
             return;
         }
@@ -207,12 +196,8 @@ impl Ending {
                 let reason = "the message is larger than this server takes";
                 Self::Close(Closing::new(CloseCode::TooLarge, reason))
             }
-            Error::Utf8(_) => {
-                Self::Close(Closing::new(CloseCode::NotText, "the message is not UTF-8"))
-            }
-            Error::Protocol(cause) => {
-                Self::Close(Closing::new(CloseCode::ProtocolError, cause.to_string()))
-            }
+            Error::Utf8(_) => Self::Close(Closing::new(CloseCode::NotText, "the message is not UTF-8")),
+            Error::Protocol(cause) => Self::Close(Closing::new(CloseCode::ProtocolError, cause.to_string())),
             _ => Self::Broken,
         }
     }
