@@ -80,6 +80,39 @@ pub struct ServeOptions {
     /// for a database by address, of which nothing but a publication and a slot is touched.
     #[arg(long, env = "EVERWIRE_REPLICA_IDENTITY", value_enum)]
     pub replica_identity: Option<ReplicaIdentityPolicy>,
+    /// What one client can use up.
+    #[command(flatten)]
+    pub limits: HttpLimits,
+}
+
+/// What one client can use up.
+#[derive(Debug, Clone, Args)]
+pub struct HttpLimits {
+    /// The largest body of a POST, in bytes.
+    #[arg(long, env = "EVERWIRE_MAX_BODY_BYTES", default_value_t = 2 << 20)]
+    pub body_bytes: usize,
+    /// Seconds that a body may take to arrive.
+    #[arg(long, env = "EVERWIRE_BODY_TIMEOUT", default_value = "30", value_parser = seconds)]
+    pub body_timeout: Duration,
+    /// The largest message on a socket, in bytes; also how much of requests may wait for their answers before no
+    /// more are read.
+    #[arg(long, env = "EVERWIRE_MAX_MESSAGE_BYTES", default_value_t = 4 << 20)]
+    pub message_bytes: usize,
+    /// Operations that run at a time on one socket.
+    #[arg(long, env = "EVERWIRE_MAX_OPERATIONS", default_value_t = 1_000)]
+    pub operations: usize,
+    /// Seconds that a client may take to send `connection_init`.
+    #[arg(long, env = "EVERWIRE_INIT_TIMEOUT", default_value = "3", value_parser = seconds)]
+    pub init_timeout: Duration,
+    /// Seconds between two pings; a client that answers none of two in a row is dropped.
+    #[arg(long, env = "EVERWIRE_KEEPALIVE", default_value = "25", value_parser = seconds)]
+    pub keepalive: Duration,
+    /// Seconds for which a socket may take nothing of what is waiting for it.
+    #[arg(long, env = "EVERWIRE_WRITE_TIMEOUT", default_value = "30", value_parser = seconds)]
+    pub write_timeout: Duration,
+    /// Seconds that a stopping server waits for requests, then again for sockets to close.
+    #[arg(long, env = "EVERWIRE_DRAIN", default_value = "5", value_parser = seconds)]
+    pub drain: Duration,
 }
 
 /// What to do about tables of which the log does not hold the old row.

@@ -140,6 +140,18 @@ pub async fn serve(
 ) -> Result<(), StartError> {
     // Taken first: it is the most likely thing to be missing, and a database takes time to start.
     let listener = bind(options.listen).await?;
+    serve_on(listener, options, shutdown).await
+}
+
+/// The same, on a port that is open already.
+///
+/// # Errors
+/// When something that serving needs cannot be had.
+pub async fn serve_on(
+    listener: TcpListener,
+    options: &ServeOptions,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> Result<(), StartError> {
     let database = Database::open(&options.database).await?;
     let served = serve_database(options, &database, listener, shutdown).await;
     database.close().await;
@@ -164,11 +176,7 @@ async fn serve_database(
         Requests::new(pool.clone(), limits),
         feed.clone(),
     );
-    let http_options = HttpOptions {
-        listen: options.listen,
-        allowed_origins: options.allowed_origins.clone(),
-        limits: http::Limits::default(),
-    };
+    let http_options = HttpOptions { allowed_origins: options.allowed_origins.clone(), limits: options.limits.clone() };
     let http = Http::new(Arc::new(gateway), http_options, Registry::default());
     if let Ok(address) = listener.local_addr() {
         tracing::info!("serving http://{address}/graphql (GraphiQL in a browser, GraphQL over HTTP and WebSocket)");

@@ -21,9 +21,7 @@ mod socket;
 mod wire;
 
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Path, Request, State};
@@ -37,6 +35,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
+use crate::config::HttpLimits as Limits;
 use gateway::Gateway;
 use listener::{CountingListener, Taken};
 use metrics::{Kind, Metrics};
@@ -44,59 +43,10 @@ use metrics::{Kind, Metrics};
 /// What the HTTP side can be told.
 #[derive(Debug, Clone)]
 pub struct HttpOptions {
-    /// Where to listen. [`serve`] takes a listener; whoever makes it reads this.
-    pub listen: SocketAddr,
     /// Origins of other hosts whose pages may open a socket, such as `https://board.example.com`.
     pub allowed_origins: Vec<String>,
     /// How much and how long.
     pub limits: Limits,
-}
-
-impl Default for HttpOptions {
-    fn default() -> Self {
-        Self {
-            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
-            allowed_origins: Vec::new(),
-            limits: Limits::default(),
-        }
-    }
-}
-
-/// What one client can use up.
-#[derive(Debug, Clone)]
-pub struct Limits {
-    /// The largest body of a POST, in bytes.
-    pub body_bytes: usize,
-    /// How long a body may take to arrive.
-    pub body_timeout: Duration,
-    /// The largest message on a socket, in bytes; also how much of requests may wait for their answers
-    /// before no more are read.
-    pub message_bytes: usize,
-    /// Operations that run at a time on one socket.
-    pub operations: usize,
-    /// How long a client may take to send `connection_init`.
-    pub init_timeout: Duration,
-    /// Time between two pings; a client that answers none of two in a row is dropped.
-    pub keepalive: Duration,
-    /// How long a socket may take nothing of what is waiting for it.
-    pub write_timeout: Duration,
-    /// How long a stopping server waits for requests, then again for sockets to close.
-    pub drain: Duration,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            body_bytes: 2 << 20,
-            body_timeout: Duration::from_secs(30),
-            message_bytes: 4 << 20,
-            operations: 1_000,
-            init_timeout: Duration::from_secs(3),
-            keepalive: Duration::from_secs(25),
-            write_timeout: Duration::from_secs(30),
-            drain: Duration::from_secs(5),
-        }
-    }
 }
 
 /// What all handlers share.

@@ -79,7 +79,7 @@ fn page_part(status: StatusCode, media_type: &str, caching: &'static str, body: 
 mod tests {
     use super::*;
 
-    async fn get(path: &str) -> Response {
+    fn get(path: &str) -> Response {
         asset(Path(path.to_owned()))
     }
 
@@ -98,20 +98,20 @@ mod tests {
         assert!(policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'"));
     }
 
-    #[tokio::test]
-    async fn only_the_assets_are_served() {
+    #[test]
+    fn only_the_assets_are_served() {
         for path in ["nothing.js", "", "..", "../graphiql.htm", "../../../Cargo.toml", "/etc/passwd", "%2e%2e/x"] {
-            assert_eq!(get(path).await.status(), StatusCode::NOT_FOUND, "{path}");
+            assert_eq!(get(path).status(), StatusCode::NOT_FOUND, "{path}");
         }
     }
 
-    #[tokio::test]
-    async fn everything_that_was_built_is_served_for_ever() {
+    #[test]
+    fn everything_that_was_built_is_served_for_ever() {
         for name in Pages::iter() {
             let Some(path) = name.strip_prefix("assets/") else {
                 continue;
             };
-            let file = get(path).await;
+            let file = get(path);
             assert_eq!(file.status(), StatusCode::OK, "{path}");
             assert_eq!(value(&file, header::CACHE_CONTROL), FOR_EVER);
             let media_type = match path.rsplit('.').next() {

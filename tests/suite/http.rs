@@ -1,29 +1,19 @@
 //! GraphQL over HTTP from outside: methods, media types, status codes, limits; and the small routes.
 //! The specification's own list is the audits of the npm package graphql-http.
 
-use std::sync::Arc;
-
-use everwire::http::gateway::Gateway;
-use everwire::http::{Http, HttpOptions, Limits, serve};
-use prometheus_client::registry::Registry;
 use reqwest::header::{ACCEPT, ALLOW, CONTENT_TYPE};
 use reqwest::{Client, RequestBuilder, Response};
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
+
+use crate::world::Server;
 
 const QUERY: &str = "{ tasks(first: 1) { nodes { title } } }";
 const MUTATION: &str = "mutation { patchTask(id: \"00000000-0000-4000-8000-000000000000\", \
      patch: {title: \"x\"}) { id } }";
 const NEWER: &str = "application/graphql-response+json";
 
-/// The base URL of a server for one test.
-async fn server() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let base = format!("http://{}", listener.local_addr().expect("an address"));
-    let options = HttpOptions { limits: Limits { body_bytes: 10_000, ..Limits::default() }, ..HttpOptions::default() };
-    let http = Http::new(Arc::new(Gateway::default()), options, Registry::default());
-    tokio::spawn(serve(listener, http, std::future::pending()));
-    base
+async fn server() -> Server {
+    Server::start(&["--body-bytes", "10000"]).await
 }
 
 fn post(base: &str, query: &str) -> RequestBuilder {
@@ -54,8 +44,9 @@ async fn expect_refusal(request: RequestBuilder, expected: u16, code: &str) {
 
 #[tokio::test]
 async fn a_query_is_answered_by_post_and_by_get() {
-    let base = server().await;
-    for request in [post(&base, QUERY), get(&base, QUERY)] {
+    let server = server().await;
+    let base = server.base.as_str();
+    for request in [post(base, QUERY), get(base, QUERY)] {
         let (status, response) = send(request).await;
         assert_eq!(status, 200);
         assert_eq!(response.headers()[CONTENT_TYPE], "application/json; charset=utf-8");
@@ -67,38 +58,42 @@ async fn a_query_is_answered_by_post_and_by_get() {
 
 #[tokio::test]
 async fn a_mutation_is_taken_by_post_alone() {
-    let base = server().await;
-    let (status, response) = send(post(&base, MUTATION)).await;
+    let server = server().await;
+    let base = server.base.as_str();
+    let (status, response) = send(post(base, MUTATION)).await;
     assert_eq!(status, 200);
     assert!(body(response).await["extensions"]["transaction"].is_string());
-    let (status, response) = send(get(&base, MUTATION)).await;
+    let (status, response) = send(get(base, MUTATION)).await;
     assert_eq!(status, 405);
     assert_eq!(response.headers()[ALLOW], "POST");
 }
 
 #[tokio::test]
 async fn a_subscription_is_sent_to_the_socket() {
-    let base = server().await;
+    let server = server().await;
+    let base = server.base.as_str();
     let subscription = "subscription { tasks { sequence } }";
-    expect_refusal(post(&base, subscription), 200, "UNSUPPORTED").await;
-    let newer = post(&base, subscription).header(ACCEPT, NEWER);
+    expect_refusal(post(base, subscription), 200, "UNSUPPORTED").await;
+    let newer = post(base, subscription).header(ACCEPT, NEWER);
     expect_refusal(newer, 400, "UNSUPPORTED").await;
 }
 
 #[tokio::test]
 async fn the_media_type_decides_the_status_of_a_refusal() {
-    let base = server().await;
+    let server = server().await;
+    let base = server.base.as_str();
     let code = "GRAPHQL_VALIDATION_FAILED";
-    expect_refusal(post(&base, "{ noSuchField }"), 200, code).await;
-    let newer = post(&base, "{ noSuchField }").header(ACCEPT, NEWER);
+    expect_refusal(post(base, "{ noSuchField }"), 200, code).await;
+    let newer = post(base, "{ noSuchField }").header(ACCEPT, NEWER);
     expect_refusal(newer, 400, code).await;
-    let other = post(&base, QUERY).header(ACCEPT, "image/png");
+    let other = post(base, QUERY).header(ACCEPT, "image/png");
     expect_refusal(other, 406, "BAD_REQUEST").await;
 }
 
 #[tokio::test]
 async fn only_json_is_taken_so_that_pages_must_ask_first() {
-    let base = server().await;
+    let server = server().await;
+    let base = server.base.as_str();
     let text = json!({ "query": MUTATION }).to_string();
     for media in [
         "text/plain",
@@ -116,23 +111,25 @@ async fn only_json_is_taken_so_that_pages_must_ask_first() {
 
 #[tokio::test]
 async fn what_is_no_request_is_refused() {
-    let base = server().await;
+    let server = server().await;
+    let base = server.base.as_str();
     let url = format!("{base}/graphql");
-    let broken = post(&base, QUERY).body("{");
+    let broken = post(base, QUERY).body("{");
     expect_refusal(broken, 400, "BAD_REQUEST").await;
-    let batch = post(&base, QUERY).body(r#"[{"query":"{ __typename }"}]"#);
+    let batch = post(base, QUERY).body(r#"[{"query":"{ __typename }"}]"#);
     expect_refusal(batch, 400, "BAD_REQUEST").await;
-    expect_refusal(post(&base, &"x".repeat(10_001)), 413, "LIMIT_EXCEEDED").await;
+    expect_refusal(post(base, &"x".repeat(10_001)), 413, "LIMIT_EXCEEDED").await;
     expect_refusal(Client::new().get(&url), 400, "BAD_REQUEST").await;
     expect_refusal(Client::new().delete(&url), 405, "BAD_REQUEST").await;
 }
 
 #[tokio::test]
 async fn a_browser_gets_the_page() {
-    let base = server().await;
+    let server = server().await;
+    let base = server.base.as_str();
     let accept = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
     // The front page leads to it.
-    let request = Client::new().get(&base).header(ACCEPT, accept);
+    let request = Client::new().get(base).header(ACCEPT, accept);
     let (status, response) = send(request).await;
     assert_eq!(status, 200);
     let media = response.headers()[CONTENT_TYPE].to_str().unwrap();
@@ -141,21 +138,23 @@ async fn a_browser_gets_the_page() {
 
 #[tokio::test]
 async fn no_page_of_another_host_may_read_answers() {
-    let base = server().await;
-    let request = post(&base, QUERY).header("origin", "https://evil.example");
+    let server = server().await;
+    let base = server.base.as_str();
+    let request = post(base, QUERY).header("origin", "https://evil.example");
     let (_, response) = send(request).await;
     assert!(!response.headers().contains_key("access-control-allow-origin"));
 }
 
 #[tokio::test]
 async fn health_and_metrics_are_told() {
-    let base = server().await;
+    let server = server().await;
+    let base = server.base.as_str();
     let at = |path: &str| Client::new().get(format!("{base}{path}"));
     assert_eq!(send(at("/healthz")).await.0, 200);
     let (status, response) = send(at("/readyz")).await;
     assert_eq!(status, 200);
     assert_eq!(body(response).await, json!({ "ready": true, "missing": [] }));
-    send(post(&base, QUERY)).await;
+    send(post(base, QUERY)).await;
     let metrics = send(at("/metrics")).await.1.text().await.unwrap();
     let counted = r#"everwire_http_requests_total{kind="post",status="200"} 1"#;
     assert!(metrics.contains(counted), "{metrics}");

@@ -4,21 +4,26 @@
 use std::fs::{self, File};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
+use clap::Parser;
+use everwire::config::{Arguments, Command};
 use everwire::embedded::{Cluster, ClusterOptions, migrate};
+use everwire::error::StartError;
+use everwire::server;
 use sqlx::PgPool;
 use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
 
 /// A running Postgres.
-pub struct World {
+pub(crate) struct World {
     cluster: Cluster,
     _folder: TempDir,
 }
 
 impl World {
     /// With the example database.
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let template = template().await;
         let folder = tempfile::Builder::new().prefix("everwire-world-").tempdir().expect("a folder for the test");
         copy(&template, folder.path());
@@ -27,13 +32,58 @@ impl World {
     }
 
     /// Its address.
-    pub fn url(&self) -> &str {
+    pub(crate) fn url(&self) -> &str {
         self.cluster.url()
     }
 
     /// Connections for the test itself, as another program would have them.
-    pub async fn pool(&self) -> PgPool {
+    pub(crate) async fn pool(&self) -> PgPool {
         PgPool::connect(self.url()).await.expect("Postgres answers")
+    }
+}
+
+/// A running Everwire with a Postgres of its own. Stops when it is dropped.
+pub(crate) struct Server {
+    /// `http://127.0.0.1:…`
+    pub(crate) base: String,
+    /// Makes it stop in good order.
+    pub(crate) stop: oneshot::Sender<()>,
+    /// Ends when it has stopped.
+    pub(crate) stopped: oneshot::Receiver<Result<(), StartError>>,
+    /// Its database.
+    pub(crate) world: World,
+}
+
+impl Server {
+    /// Started with these flags, as a user would.
+    pub(crate) async fn start(flags: &[&str]) -> Self {
+        Self::over(World::start().await, flags).await
+    }
+
+    /// The same over a database that a test has prepared.
+    pub(crate) async fn over(world: World, flags: &[&str]) -> Self {
+        let given = ["everwire", "serve", "--replica-identity", "full", "--database-url", world.url()];
+        let Command::Serve(options) = Arguments::parse_from(given.iter().chain(flags)).command else {
+            unreachable!("the command is serve");
+        };
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let base = format!("http://{}", listener.local_addr().expect("an address"));
+        let (stop, stopping) = oneshot::channel();
+        let listener = listener.into_std().expect("a listener for another runtime");
+        let (stopping_done, stopped) = oneshot::channel();
+        // A runtime of its own, as the program has: a test's runtime ends with the test, a server when it stops.
+        std::thread::spawn(move || {
+            let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+            let served = runtime.block_on(async {
+                let listener = TcpListener::from_std(listener).expect("the listener");
+                server::serve_on(listener, &options, async {
+                    let _ = stopping.await;
+                })
+                .await
+            });
+            let _ = stopping_done.send(served);
+        });
+        Self { base, stop, stopped, world }
     }
 }
 
@@ -75,7 +125,11 @@ async fn template() -> PathBuf {
 /// Only the cluster and its password: what else lies there speaks of the template's own server.
 fn copy(template: &Path, folder: &Path) {
     for name in ["cluster", "password"] {
-        let status = Command::new("cp").args(["-a", "--reflink=auto"]).arg(template.join(name)).arg(folder).status();
+        let status = std::process::Command::new("cp")
+            .args(["-a", "--reflink=auto"])
+            .arg(template.join(name))
+            .arg(folder)
+            .status();
         assert!(status.is_ok_and(|status| status.success()), "the template can be copied");
     }
 }

@@ -1,14 +1,9 @@
 //! The socket from outside, sentence by sentence of the protocol, with the operations of the example database.
 
-mod client;
-
 use std::sync::Arc;
 use std::time::Duration;
 
-use everwire::http::gateway::Gateway;
-use everwire::http::{Http, HttpOptions, Limits, serve};
 use futures_util::{SinkExt, StreamExt};
-use prometheus_client::registry::Registry;
 use serde_json::{Value, json};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
@@ -17,7 +12,8 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::{Bytes, Error, Message};
 
-use client::{Client, Received};
+use crate::client::{Client, Received};
+use crate::world::Server;
 
 const QUERY: &str = "{ tasks(first: 1) { nodes { title } } }";
 const SUBSCRIPTION: &str = "subscription { tasks(where: {status: {eq: DOING}}) \
@@ -25,28 +21,12 @@ const SUBSCRIPTION: &str = "subscription { tasks(where: {status: {eq: DOING}}) \
 const MUTATION: &str = "mutation { patchTask(id: \"00000000-0000-4000-8000-000000000000\", \
      patch: {title: \"x\"}) { id } }";
 
-/// A server of its own for each test; it stops when this is dropped.
-struct Server {
-    base: String,
-    stop: oneshot::Sender<()>,
-    stopped: JoinHandle<std::io::Result<()>>,
-}
+const PATIENT: [&str; 4] = ["--operations", "50", "--message-bytes", "1048576"];
 
-fn patient() -> Limits {
-    Limits { operations: 50, message_bytes: 1 << 20, ..Limits::default() }
-}
-
-async fn server(limits: Limits) -> Server {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let base = format!("http://{}", listener.local_addr().expect("an address"));
-    let options =
-        HttpOptions { allowed_origins: vec!["https://app.example.com".to_owned()], limits, ..HttpOptions::default() };
-    let http = Http::new(Arc::new(Gateway::default()), options, Registry::default());
-    let (stop, stopping) = oneshot::channel();
-    let stopped = tokio::spawn(serve(listener, http, async {
-        let _ = stopping.await;
-    }));
-    Server { base, stop, stopped }
+/// A server of its own for each test, with these flags beside the usual ones.
+async fn server(flags: &[&str]) -> Server {
+    let origin = ["--allowed-origin", "https://app.example.com"];
+    Server::start(&[&PATIENT[..], &origin, flags].concat()).await
 }
 
 /// Reads a subscription's starting copy to its last message; gives the numbers of its messages.
@@ -68,14 +48,14 @@ fn number(payload: &Value) -> (Value, Value) {
 
 #[tokio::test]
 async fn a_client_without_the_subprotocol_is_closed_with_4406() {
-    let server = server(patient()).await;
+    let server = server(&[]).await;
     let mut client = Client::connect_with(&server.base, &[]).await.unwrap();
     assert_eq!(client.expect_close(4406).await, "Subprotocol not acceptable");
 }
 
 #[tokio::test]
 async fn the_subprotocol_may_be_one_of_several() {
-    let server = server(patient()).await;
+    let server = server(&[]).await;
     let offer = [("sec-websocket-protocol", "graphql-ws, graphql-transport-ws")];
     let mut client = Client::connect_with(&server.base, &offer).await.unwrap();
     client.send(json!({ "type": "connection_init" })).await;
@@ -84,15 +64,14 @@ async fn the_subprotocol_may_be_one_of_several() {
 
 #[tokio::test]
 async fn a_client_that_does_not_initialise_is_closed_with_4408() {
-    let limits = Limits { init_timeout: Duration::from_millis(100), ..patient() };
-    let server = server(limits).await;
+    let server = server(&["--init-timeout", "0.1"]).await;
     let mut client = Client::connect(&server.base).await;
     assert_eq!(client.expect_close(4408).await, "Connection initialisation timeout");
 }
 
 #[tokio::test]
 async fn a_second_initialisation_is_closed_with_4429() {
-    let server = server(patient()).await;
+    let server = server(&[]).await;
     let mut client = Client::ready(&server.base).await;
     client.send(json!({ "type": "connection_init" })).await;
     assert_eq!(client.expect_close(4429).await, "Too many initialisation requests");
@@ -100,7 +79,7 @@ async fn a_second_initialisation_is_closed_with_4429() {
 
 #[tokio::test]
 async fn an_operation_before_the_acknowledgement_is_closed_with_4401() {
-    let server = server(patient()).await;
+    let server = server(&[]).await;
     let mut client = Client::connect(&server.base).await;
     client.subscribe("1", QUERY).await;
     assert_eq!(client.expect_close(4401).await, "Unauthorized");
@@ -108,7 +87,7 @@ async fn an_operation_before_the_acknowledgement_is_closed_with_4401() {
 
 #[tokio::test]
 async fn what_is_no_message_is_closed_with_4400() {
-    let server = server(patient()).await;
+    let server = server(&[]).await;
     let long = "é".repeat(500);
     for text in [
         "nonsense",
@@ -127,7 +106,7 @@ async fn what_is_no_message_is_closed_with_4400() {
 
 #[tokio::test]
 async fn a_binary_frame_is_closed_with_4400() {
-    let server = server(patient()).await;
+    let server = server(&[]).await;
     let mut client = Client::ready(&server.base).await;
     let frame = Message::binary(br#"{"type":"ping"}"#.to_vec());
     client.send_frame(frame).await;
@@ -136,7 +115,7 @@ async fn a_binary_frame_is_closed_with_4400() {
 
 #[tokio::test]
 async fn a_huge_frame_is_closed_with_1009() {
-    let server = server(patient()).await;
+    let server = server(&[]).await;
     let mut client = Client::ready(&server.base).await;
     client.send_text("x".repeat((1 << 20) + 1)).await;
     client.expect_close(1009).await;
@@ -150,7 +129,7 @@ async fn a_huge_frame_is_closed_with_1009() {
 
 #[tokio::test]
 async fn an_id_in_use_is_closed_with_4409() {
-    let server = server(patient()).await;
+    let server = server(&[]).await;
     let mut client = Client::ready(&server.base).await;
     client.subscribe("one", SUBSCRIPTION).await;
     copy(&mut client, "one").await;
@@ -160,7 +139,7 @@ async fn an_id_in_use_is_closed_with_4409() {
 
 #[tokio::test]
 async fn a_query_gives_its_result_and_completes() {
-    let server = server(patient()).await;
+    let server = server(&[]).await;
     let mut client = Client::ready(&server.base).await;
     client.subscribe("q", QUERY).await;
     let payload = client.expect("next", "q").await;
@@ -172,7 +151,7 @@ async fn a_query_gives_its_result_and_completes() {
 
 #[tokio::test]
 async fn a_mutation_names_its_transaction() {
-    let server = server(patient()).await;
+    let server = server(&[]).await;
     let mut client = Client::ready(&server.base).await;
     client.subscribe("m", MUTATION).await;
     let payload = client.expect("next", "m").await;
@@ -182,7 +161,7 @@ async fn a_mutation_names_its_transaction() {
 
 #[tokio::test]
 async fn a_refused_operation_is_an_error_and_nothing_else() {
-    let server = server(patient()).await;
+    let server = server(&[]).await;
     let mut client = Client::ready(&server.base).await;
     client.subscribe("v", "{ noSuchField }").await;
     let errors = client.expect("error", "v").await;
@@ -196,7 +175,7 @@ async fn a_refused_operation_is_an_error_and_nothing_else() {
 
 #[tokio::test]
 async fn an_id_is_free_once_the_client_completed_it() {
-    let server = server(patient()).await;
+    let server = server(&[]).await;
     let mut client = Client::ready(&server.base).await;
     for _ in 0..3 {
         client.subscribe("s", SUBSCRIPTION).await;
@@ -224,7 +203,7 @@ async fn an_id_is_free_once_the_client_completed_it() {
 
 #[tokio::test]
 async fn numbers_count_over_all_operations_of_a_connection() {
-    let server = server(patient()).await;
+    let server = server(&[]).await;
     let mut client = Client::ready(&server.base).await;
     client.subscribe("a", SUBSCRIPTION).await;
     let mut numbers = copy(&mut client, "a").await;
@@ -243,7 +222,7 @@ async fn numbers_count_over_all_operations_of_a_connection() {
 
 #[tokio::test]
 async fn both_pings_are_answered_with_their_payload() {
-    let server = server(patient()).await;
+    let server = server(&[]).await;
     let mut client = Client::connect(&server.base).await;
     // Before the initialisation too.
     let ping = json!({ "type": "ping", "payload": { "at": 1.50 } });
@@ -258,13 +237,12 @@ async fn both_pings_are_answered_with_their_payload() {
 
 #[tokio::test]
 async fn a_client_that_answers_pings_stays_and_one_that_does_not_is_dropped() {
-    let limits = Limits { keepalive: Duration::from_millis(200), ..patient() };
-    let server = server(limits).await;
+    let server = server(&["--keepalive", "0.2"]).await;
     // Answers: the library does, as long as it is read.
     let mut client = Client::ready(&server.base).await;
     // Does not answer: nobody reads it. It is never blocked either, since next to nothing is sent.
     let headers = [("sec-websocket-protocol", "graphql-transport-ws")];
-    let mut silent = client::open(&server.base, &headers).await.unwrap();
+    let mut silent = crate::client::open(&server.base, &headers).await.unwrap();
     let init = Message::text(r#"{"type":"connection_init"}"#);
     silent.send(init).await.unwrap();
     for _ in 0..5 {
@@ -279,7 +257,7 @@ async fn a_client_that_answers_pings_stays_and_one_that_does_not_is_dropped() {
 
 #[tokio::test]
 async fn one_connection_runs_many_operations_up_to_its_limit() {
-    let server = server(patient()).await;
+    let server = server(&[]).await;
     let mut client = Client::ready(&server.base).await;
     for id in 0..50 {
         client.subscribe(&id.to_string(), SUBSCRIPTION).await;
@@ -301,7 +279,7 @@ async fn one_connection_runs_many_operations_up_to_its_limit() {
 
 #[tokio::test]
 async fn many_queries_at_a_time_are_all_answered() {
-    let server = server(patient()).await;
+    let server = server(&[]).await;
     let mut client = Client::ready(&server.base).await;
     for round in 0..40 {
         for id in 0..25 {
@@ -317,13 +295,12 @@ async fn many_queries_at_a_time_are_all_answered() {
 
 #[tokio::test]
 async fn a_client_that_stops_reading_is_dropped_and_others_are_not() {
-    let limits = Limits { write_timeout: Duration::from_millis(500), ..patient() };
-    let server = server(limits).await;
+    let server = server(&["--write-timeout", "0.5"]).await;
     let mut other = Client::ready(&server.base).await;
     other.subscribe("s", SUBSCRIPTION).await;
     copy(&mut other, "s").await;
     let headers = [("sec-websocket-protocol", "graphql-transport-ws")];
-    let mut stuck = client::open(&server.base, &headers).await.unwrap();
+    let mut stuck = crate::client::open(&server.base, &headers).await.unwrap();
     let init = Message::text(r#"{"type":"connection_init"}"#);
     stuck.send(init).await.unwrap();
     let large = json!({ "type": "ping", "payload": { "x": "x".repeat(1 << 19) } });
@@ -336,10 +313,9 @@ async fn a_client_that_stops_reading_is_dropped_and_others_are_not() {
 
 #[tokio::test]
 async fn a_slow_reader_is_not_dropped() {
-    let limits = Limits { write_timeout: Duration::from_millis(300), message_bytes: 32 << 20, ..patient() };
-    let server = server(limits).await;
+    let server = server(&["--write-timeout", "0.3", "--message-bytes", "33554432"]).await;
     let headers = [("sec-websocket-protocol", "graphql-transport-ws")];
-    let mut slow = client::open(&server.base, &headers).await.unwrap();
+    let mut slow = crate::client::open(&server.base, &headers).await.unwrap();
     // One message, larger than what the system takes at once, read over several such periods.
     let size = 24 << 20;
     let large = json!({ "type": "ping", "payload": { "x": "x".repeat(size) } });
@@ -357,7 +333,7 @@ async fn a_slow_reader_is_not_dropped() {
 
 #[tokio::test]
 async fn a_stopping_server_closes_its_sockets_with_1001() {
-    let server = server(patient()).await;
+    let server = server(&[]).await;
     let mut client = Client::ready(&server.base).await;
     client.subscribe("s", SUBSCRIPTION).await;
     copy(&mut client, "s").await;
@@ -373,7 +349,7 @@ async fn a_stopping_server_closes_its_sockets_with_1001() {
 
 #[tokio::test]
 async fn pages_of_other_hosts_may_not_connect() {
-    let server = server(patient()).await;
+    let server = server(&[]).await;
     let protocol = ("sec-websocket-protocol", "graphql-transport-ws");
     let from = |origin| [protocol, ("origin", origin)];
     for origin in ["https://evil.example", "null"] {

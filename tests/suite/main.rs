@@ -1,0 +1,7 @@
+//! Everwire from outside, on a real Postgres that each test starts for itself.
+
+mod client;
+mod http;
+mod protocol;
+mod structure;
+mod world;
