@@ -11,6 +11,7 @@ use sqlx::PgPool;
 use sqlx::postgres::PgConnectOptions;
 use tokio::net::TcpListener;
 
+use crate::check::{self, Severity};
 use crate::config::{DatabaseOptions, ServeOptions};
 use crate::embedded::{self, Cluster, ClusterOptions};
 use crate::error::StartError;
@@ -128,6 +129,30 @@ pub async fn print_schema(options: &DatabaseOptions) -> Result<String, StartErro
     pool.close().await;
     database.close().await;
     Ok(schema.sdl().to_owned())
+}
+
+/// Prints what [`crate::check`] finds; fails if there can be no subscriptions.
+///
+/// # Errors
+/// As above, and when a problem was found.
+pub async fn check(options: &DatabaseOptions) -> Result<(), StartError> {
+    let database = Database::open(options).await?;
+    let pool = database.connect(1, Duration::from_secs(30)).await?;
+    let model = load_model(&pool, &options.schemas).await?;
+    let findings = check::findings(&pool, &model).await.map_err(|error| {
+        StartError::new(format!("The database cannot be asked: {error}"), "--database-url / DATABASE_URL", "Try again")
+    })?;
+    for finding in &findings {
+        println!("{finding}");
+    }
+    println!("{} tables, {} findings.", model.tables.len(), findings.len());
+    pool.close().await;
+    database.close().await;
+    if findings.iter().any(|finding| finding.severity == Severity::Problem) {
+        let what = "The database is not ready for subscriptions; queries and mutations work";
+        return Err(StartError::new(what, "", "See the problems above"));
+    }
+    Ok(())
 }
 
 /// Serves until `shutdown`; then closes sockets, stops the feed and the Postgres that was started.
