@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use prometheus_client::registry::Registry;
-use sqlx::PgPool;
 use sqlx::postgres::PgConnectOptions;
+use sqlx::{Connection, PgConnection, PgPool};
 use tokio::net::TcpListener;
 
 use crate::check::{self, Severity};
@@ -76,15 +76,17 @@ impl Database {
                 "It looks like postgres://user:password@host:5432/database",
             )
         })?;
-        let pool = request::connect(options.application_name("everwire"), connections, statement_timeout);
-        pool.acquire().await.map_err(|error| {
+        let options = options.application_name("everwire");
+        // One connection outside of the pool, which would try for long and then only say that it had no luck.
+        let answer = PgConnection::connect_with(&options).await;
+        answer.map(drop).map_err(|error| {
             StartError::new(
                 format!("The database does not answer: {error}"),
                 "--database-url / DATABASE_URL",
                 "Check that Postgres runs there and that user, password and database exist; `psql` with the same address shows it",
             )
         })?;
-        Ok(pool)
+        Ok(request::connect(options, connections, statement_timeout))
     }
 }
 

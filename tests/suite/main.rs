@@ -3,5 +3,7 @@
 mod client;
 mod http;
 mod protocol;
+mod readme;
+mod schema;
 mod structure;
 mod world;

@@ -21,7 +21,7 @@ const SUBSCRIPTION: &str = "subscription { tasks(where: {status: {eq: DOING}}) \
 const MUTATION: &str = "mutation { patchTask(id: \"00000000-0000-4000-8000-000000000000\", \
      patch: {title: \"x\"}) { id } }";
 
-const PATIENT: [&str; 4] = ["--operations", "50", "--message-bytes", "1048576"];
+const PATIENT: [&str; 4] = ["--max-operations", "50", "--max-message-bytes", "1048576"];
 
 /// A server of its own for each test, with these flags beside the usual ones.
 async fn server(flags: &[&str]) -> Server {
@@ -313,7 +313,7 @@ async fn a_client_that_stops_reading_is_dropped_and_others_are_not() {
 
 #[tokio::test]
 async fn a_slow_reader_is_not_dropped() {
-    let server = server(&["--write-timeout", "0.3", "--message-bytes", "33554432"]).await;
+    let server = server(&["--write-timeout", "0.3", "--max-message-bytes", "33554432"]).await;
     let headers = [("sec-websocket-protocol", "graphql-transport-ws")];
     let mut slow = crate::client::open(&server.base, &headers).await.unwrap();
     // One message, larger than what the system takes at once, read over several such periods.
