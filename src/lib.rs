@@ -1,5 +1,7 @@
 //! Everwire.
 
+pub mod caller;
+pub mod changes;
 pub mod embedded;
 pub mod error;
 pub mod filter;

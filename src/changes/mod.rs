@@ -1,0 +1,33 @@
+//! What has changed, for whom? The flow of changes:
+//!
+//! ```text
+//! slot ─ pgoutput ─▶ decode ─▶ commit ─▶ history                      (one task, the hub's)
+//!                                  └───▶ matcher ─▶ group ─▶ payload ─▶ log of messages, encoded once
+//! subscription: a starting copy (copy), or the history since a position (group) ─▶ then the group's log
+//! ```
+//!
+//! The database is read, never written, but for the publication, the replica identity where the settings
+//! say so, and an empty message in the log that moves an idle log on.
+
+mod canonical;
+mod commit;
+mod copy;
+mod decode;
+mod effect;
+mod feed;
+mod follow;
+mod group;
+mod history;
+mod hub;
+mod matcher;
+mod payload;
+mod publication;
+mod row;
+mod slot;
+mod snapshot;
+mod subscription;
+
+pub use follow::{ChangeField, ChangeSelections, EnvelopeField, Follow, Reset};
+pub use hub::{Hub, Options, Status};
+pub use publication::{ReplicaIdentityPolicy, Unpublished};
+pub use subscription::Subscription;
