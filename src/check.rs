@@ -58,20 +58,18 @@ pub async fn findings(pool: &PgPool, model: &Model) -> Result<Vec<Finding>, sqlx
     Ok(findings)
 }
 
-/// What the feed of changes needs of the server and the role.
-/// <https://www.postgresql.org/docs/current/logical-replication-config.html>
-async fn replication(pool: &PgPool) -> Result<Vec<Finding>, sqlx::Error> {
-    let row = sqlx::query(
-        "SELECT current_setting('server_version_num')::int AS version, current_setting('wal_level') AS wal_level, \
+const REPLICATION: &str = "SELECT current_setting('server_version_num')::int AS version, current_setting('wal_level') AS wal_level, \
          current_setting('max_replication_slots')::int - (SELECT count(*) FROM pg_replication_slots)::int AS slots, \
          current_setting('max_wal_senders')::int - (SELECT count(*) FROM pg_stat_replication)::int AS senders, \
          (SELECT rolreplication OR rolsuper FROM pg_roles WHERE rolname = current_user) AS may_replicate, \
          has_database_privilege(current_database(), 'CREATE') OR EXISTS (SELECT FROM pg_publication \
            WHERE pubname = 'everwire') AS may_publish, \
-         current_setting('max_slot_wal_keep_size') AS kept, current_user::text AS role",
-    )
-    .fetch_one(pool)
-    .await?;
+         current_setting('max_slot_wal_keep_size') AS kept, current_user::text AS role";
+
+/// What the feed of changes needs of the server and the role.
+/// <https://www.postgresql.org/docs/current/logical-replication-config.html>
+async fn replication(pool: &PgPool) -> Result<Vec<Finding>, sqlx::Error> {
+    let row = sqlx::query(REPLICATION).fetch_one(pool).await?;
     let (role, kept): (String, String) = (row.try_get("role")?, row.try_get("kept")?);
     let wal_level: String = row.try_get("wal_level")?;
     let mut found = Vec::new();

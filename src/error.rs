@@ -140,7 +140,7 @@ impl Error {
                 extensions[name] = value.into();
             }
         }
-        let mut error = serde_json::json!({ "message": self.message, "extensions": extensions });
+        let mut error = serde_json::json!({ "message": self.message });
         if let Some(path) = &self.path {
             error["path"] = serde_json::json!([path]);
         }
@@ -151,6 +151,7 @@ impl Error {
                 .map(|(line, column)| serde_json::json!({ "line": line, "column": column }))
                 .collect();
         }
+        error["extensions"] = extensions;
         error
     }
 }

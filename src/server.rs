@@ -11,8 +11,9 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection, PgConnection, PgPool};
 use tokio::net::TcpListener;
 
+use crate::changes::{self, Hub};
 use crate::check::{self, Severity};
-use crate::config::{DatabaseOptions, ServeOptions};
+use crate::config::{DatabaseOptions, ReplicaIdentityPolicy, ServeOptions};
 use crate::embedded::{self, Cluster, ClusterOptions};
 use crate::error::StartError;
 use crate::http::gateway::{Feed, Gateway};
@@ -209,6 +210,9 @@ async fn serve_database(
         tracing::info!("serving http://{address}/graphql (GraphiQL in a browser, GraphQL over HTTP and WebSocket)");
     }
     let served = http::serve(listener, http, shutdown).await;
+    if let Feed::Running(hub) = feed {
+        hub.stop().await;
+    }
     pool.close().await;
     served.map_err(|error| {
         StartError::new(format!("The server ended: {error}"), "--listen / EVERWIRE_LISTEN", "Start it again")
@@ -236,7 +240,26 @@ fn report(model: &Model) {
     }
 }
 
-async fn start_feed(_options: &ServeOptions, _database: &Database, _model: &Arc<Model>) -> Feed {
-    tokio::task::yield_now().await;
-    Feed::Missing("being merged".to_owned())
+/// A database that cannot be followed is served all the same, and says why at the first subscription.
+async fn start_feed(options: &ServeOptions, database: &Database, model: &Arc<Model>) -> Feed {
+    let policy = if database.is_embedded() { ReplicaIdentityPolicy::Full } else { ReplicaIdentityPolicy::Keep };
+    let hub_options = changes::Options {
+        history_bytes: options.history_bytes,
+        progress_interval: options.progress_interval,
+        replica_identity: options.replica_identity.unwrap_or(policy),
+        ..changes::Options::new(&database.url)
+    };
+    match Hub::start(Arc::clone(model), hub_options).await {
+        Ok(hub) => {
+            for unpublished in hub.status().unpublished {
+                let table = model.table(unpublished.table).sql.quoted();
+                tracing::warn!(%table, reason = unpublished.reason, "cannot be followed");
+            }
+            Feed::Running(hub)
+        }
+        Err(error) => {
+            tracing::warn!("there are no subscriptions: {error}");
+            Feed::Missing(format!("this database offers no subscriptions. {error}"))
+        }
+    }
 }

@@ -81,7 +81,7 @@ fn sql(command: &str) -> Option<&str> {
 
 #[tokio::test]
 async fn the_readme_shows_what_happens() {
-    let server = Server::start(&[]).await;
+    let server = Server::start(&["--progress-interval", "3600"]).await;
     let pool = server.world.pool().await;
     let readme = std::fs::read_to_string(README).expect("the README");
     let mut socket = Client::ready(&server.base).await;
