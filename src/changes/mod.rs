@@ -23,6 +23,7 @@ mod matcher;
 mod payload;
 mod publication;
 mod row;
+mod shared;
 mod slot;
 mod snapshot;
 mod subscription;

@@ -12,7 +12,7 @@ use tokio::sync::OnceCell;
 use super::copy::{self, StartingCopy};
 use super::follow::Reset;
 use super::group::{Group, Next};
-use super::hub::Shared;
+use super::shared::Shared;
 use crate::error::Error;
 use crate::sequence::Sequence;
 
@@ -134,8 +134,10 @@ async fn resume(shared: Arc<Shared>, group: Arc<Group>, at: Sequence, otherwise:
 async fn start(shared: Arc<Shared>, group: Arc<Group>, reason: Reset) -> Result<Joined, Error> {
     let flight = {
         let mut flight = group.flight.lock().unwrap_or_else(PoisonError::into_inner);
-        // A copy from before the log's beginning would not lead anywhere.
-        let shared = flight.upgrade().filter(|cell| cell.get().is_none_or(|copy| copy.at >= group.begin()));
+        // A copy from before the log's beginning, or of another history, would not lead anywhere.
+        let begin = group.begin();
+        let leads = |copy: &Arc<StartingCopy>| copy.at.epoch == begin.epoch && copy.at >= begin;
+        let shared = flight.upgrade().filter(|cell| cell.get().is_none_or(leads));
         let cell = shared.unwrap_or_else(|| Arc::new(OnceCell::new()));
         *flight = Arc::downgrade(&cell);
         cell

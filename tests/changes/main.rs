@@ -1,7 +1,11 @@
 //! The flow of changes against a real Postgres.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
+
 mod convergence;
 #[path = "../postgres/mod.rs"]
 mod postgres;
+mod scale;
+mod setup;
 mod stream;
 mod world;

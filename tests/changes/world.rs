@@ -18,16 +18,16 @@ use sqlx::{AssertSqlSafe, PgPool};
 
 use crate::postgres::Postgres;
 
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
-pub struct World {
-    pub hub: Arc<Hub>,
-    pub model: Arc<Model>,
-    pub pool: PgPool,
-    pub postgres: Postgres,
+pub(crate) struct World {
+    pub(crate) hub: Arc<Hub>,
+    pub(crate) model: Arc<Model>,
+    pub(crate) pool: PgPool,
+    pub(crate) postgres: Postgres,
 }
 
-pub const TABLES: &str = "
+pub(crate) const TABLES: &str = "
     CREATE TYPE status AS ENUM ('todo', 'doing', 'done');
     CREATE TABLE task (id int PRIMARY KEY, project int NOT NULL, title text, status status DEFAULT 'todo',
                        done boolean NOT NULL DEFAULT false, note text, estimate numeric);
@@ -38,11 +38,11 @@ pub const TABLES: &str = "
     CREATE TABLE keyless (a int);";
 
 impl World {
-    pub async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         Self::with(|_| {}).await
     }
 
-    pub async fn with(change: impl FnOnce(&mut Options)) -> Self {
+    pub(crate) async fn with(change: impl FnOnce(&mut Options)) -> Self {
         let postgres = Postgres::start().await;
         let pool = postgres.pool().await;
         sqlx::raw_sql(TABLES).execute(&pool).await.unwrap();
@@ -53,22 +53,22 @@ impl World {
         Self { hub, model, pool, postgres }
     }
 
-    pub async fn run(&self, sql: impl Into<String>) {
+    pub(crate) async fn run(&self, sql: impl Into<String>) {
         sqlx::raw_sql(AssertSqlSafe(sql.into())).execute(&self.pool).await.unwrap();
     }
 
-    pub fn table(&self, name: &str) -> TableId {
+    pub(crate) fn table(&self, name: &str) -> TableId {
         self.model.tables().find(|(_, table)| table.sql.name == name).unwrap().0
     }
 
     /// Follows all columns of the rows that match.
-    pub fn follow(&self, table: &str, filter: &Value) -> Follow {
+    pub(crate) fn follow(&self, table: &str, filter: &Value) -> Follow {
         let id = self.table(table);
         let columns: Vec<&str> = self.model.table(id).columns.iter().map(|column| column.field.as_str()).collect();
         self.follow_columns(table, filter, &columns)
     }
 
-    pub fn follow_columns(&self, table: &str, filter: &Value, columns: &[&str]) -> Follow {
+    pub(crate) fn follow_columns(&self, table: &str, filter: &Value, columns: &[&str]) -> Follow {
         let id = self.table(table);
         let described = self.model.table(id);
         let row = |columns: &[&str]| {
@@ -110,11 +110,11 @@ impl World {
         }
     }
 
-    pub async fn client(&self, table: &str, filter: Value) -> Client {
+    pub(crate) async fn client(&self, table: &str, filter: Value) -> Client {
         Client::new(self.hub.subscribe(self.follow(table, &filter), None).await.unwrap())
     }
 
-    pub async fn resume(&self, table: &str, filter: Value, since: &str) -> Client {
+    pub(crate) async fn resume(&self, table: &str, filter: Value, since: &str) -> Client {
         let since: Sequence = since.parse().unwrap();
         let mut client = Client::new(self.hub.subscribe(self.follow(table, &filter), Some(since)).await.unwrap());
         client.held = Some(since.to_string());
@@ -137,36 +137,36 @@ fn input(value: &Value) -> Input {
 }
 
 /// Keeps a copy.
-pub struct Client {
-    pub stream: Subscription,
-    pub copy: BTreeMap<String, Value>,
+pub(crate) struct Client {
+    pub(crate) stream: Subscription,
+    pub(crate) copy: BTreeMap<String, Value>,
     /// The position held.
-    pub held: Option<String>,
-    pub resets: Vec<String>,
+    pub(crate) held: Option<String>,
+    pub(crate) resets: Vec<String>,
     /// PATCHes of rows that were not held.
-    pub strays: usize,
+    pub(crate) strays: usize,
     unfinished: bool,
 }
 
 impl Client {
-    pub fn new(stream: Subscription) -> Self {
+    pub(crate) fn new(stream: Subscription) -> Self {
         Self { stream, copy: BTreeMap::new(), held: None, resets: Vec::new(), strays: 0, unfinished: false }
     }
 
-    pub async fn raw(&mut self) -> Bytes {
+    pub(crate) async fn raw(&mut self) -> Bytes {
         let next = tokio::time::timeout(PATIENCE, self.stream.next()).await.expect("a message in time");
         next.expect("a stream that goes on").expect("no error")
     }
 
     /// The next message, applied.
-    pub async fn next(&mut self) -> Value {
+    pub(crate) async fn next(&mut self) -> Value {
         let message: Value = serde_json::from_slice(&self.raw().await).unwrap();
         self.apply(&message["tasks"]);
         message["tasks"].clone()
     }
 
     /// The next message that has changes or a reset, applied.
-    pub async fn change(&mut self) -> Value {
+    pub(crate) async fn change(&mut self) -> Value {
         loop {
             let message = self.next().await;
             if message["changes"] != serde_json::json!([]) || !message["reset"].is_null() {
@@ -176,7 +176,7 @@ impl Client {
     }
 
     /// The error that ends the stream.
-    pub async fn error(&mut self) -> everwire::error::Error {
+    pub(crate) async fn error(&mut self) -> everwire::error::Error {
         loop {
             let next = tokio::time::timeout(PATIENCE, self.stream.next()).await.expect("an end in time");
             if let Err(errors) = next.expect("an error before the end") {
@@ -186,7 +186,7 @@ impl Client {
     }
 
     /// Applies messages until the copy is this.
-    pub async fn until(&mut self, wanted: &BTreeMap<String, Value>) {
+    pub(crate) async fn until(&mut self, wanted: &BTreeMap<String, Value>) {
         let reached = async {
             while self.unfinished || self.copy != *wanted {
                 self.next().await;
@@ -237,7 +237,7 @@ impl Client {
 }
 
 /// Operation and key of each change.
-pub fn ops(message: &Value) -> Vec<String> {
+pub(crate) fn ops(message: &Value) -> Vec<String> {
     let op = |change: &Value| format!("{} {}", change["op"].as_str().unwrap(), change["key"]["id"]);
     message["changes"].as_array().unwrap().iter().map(op).collect()
 }

@@ -1,8 +1,6 @@
 //! A Postgres of the tests' own: a copy of a folder that initdb made once, logical log, no fsync, a free port.
 //! Stopped, and its folder removed, when dropped.
 
-#![expect(dead_code, reason = "each test program uses a part of it")]
-
 use std::fs;
 use std::net::TcpListener;
 use std::os::unix::process::CommandExt;
@@ -17,7 +15,7 @@ use sqlx::postgres::PgPoolOptions;
 use tempfile::TempDir;
 
 /// A running server with the empty database `test`.
-pub struct Postgres {
+pub(crate) struct Postgres {
     process: Child,
     folder: TempDir,
     port: u16,
@@ -26,7 +24,7 @@ pub struct Postgres {
 
 impl Postgres {
     /// Starts one.
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let folder = tempfile::Builder::new().prefix("everwire-test-").tempdir().unwrap();
         give_to_postgres(folder.path());
         let data = folder.path().join("data");
@@ -40,17 +38,17 @@ impl Postgres {
     }
 
     /// The address of the database `test`.
-    pub fn url(&self) -> &str {
+    pub(crate) fn url(&self) -> &str {
         &self.url
     }
 
     /// A pool of connections to it.
-    pub async fn pool(&self) -> PgPool {
+    pub(crate) async fn pool(&self) -> PgPool {
         PgPoolOptions::new().max_connections(20).connect(&self.url).await.unwrap()
     }
 
     /// Stops it at once, as a crash would, and starts it again.
-    pub async fn crash(&mut self) {
+    pub(crate) async fn crash(&mut self) {
         self.signal(Signal::SIGQUIT);
         self.process.wait().unwrap();
         self.process = spawn(&self.folder.path().join("data"), self.port);
