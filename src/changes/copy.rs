@@ -40,6 +40,11 @@ pub(super) struct StartingCopy {
 }
 
 impl StartingCopy {
+    /// Whether it is one message.
+    pub(super) fn is_small(&self) -> bool {
+        self.rest.is_empty()
+    }
+
     /// The message with this index.
     pub(super) fn message(&self, model: &Model, group: &Group, reason: Reset, index: usize) -> Option<Bytes> {
         if index > 0 {
