@@ -15,9 +15,9 @@ use super::commit::Commit;
 use super::effect::{Effect, EffectKind, Incomplete, Scope};
 use super::follow::Reset;
 use super::group::Group;
-use super::hub::Shared;
 use super::payload::{Envelope, Part, Writer};
 use super::row::{Row, Value};
+use super::shared::Shared;
 use super::snapshot::Snapshot;
 use crate::error::{Code, Error};
 use crate::model::{ColumnId, Kind, Model, Table};
@@ -40,6 +40,11 @@ pub(super) struct StartingCopy {
 }
 
 impl StartingCopy {
+    /// Whether it is one message.
+    pub(super) fn is_small(&self) -> bool {
+        self.rest.is_empty()
+    }
+
     /// The message with this index.
     pub(super) fn message(&self, model: &Model, group: &Group, reason: Reset, index: usize) -> Option<Bytes> {
         if index > 0 {

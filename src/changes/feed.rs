@@ -9,8 +9,8 @@ use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::commit::{Assembler, Commit};
-use super::hub::{self, Shared};
 use super::publication;
+use super::shared::Shared;
 use super::slot::{Event, Opened, Slot, SlotError};
 use crate::error::StartError;
 use crate::sequence::Lsn;
@@ -39,7 +39,8 @@ enum Ended {
 /// Prepares the database, makes a slot, begins.
 pub(super) async fn open(shared: &Shared) -> Result<Feed, StartError> {
     check_wal_level(shared).await?;
-    let unpublished = hub::publish_tables(shared).await?;
+    let policy = shared.options.replica_identity;
+    let unpublished = publication::keep_up(&shared.pool, &shared.model, policy).await?;
     let failed = |error: &dyn std::fmt::Display| {
         StartError::new(
             format!("The feed of changes could not be opened: {error}"),

@@ -49,6 +49,8 @@ struct Log {
     deserted: Option<Instant>,
     /// What was the newest when the log was last tended.
     aged: Sequence,
+    /// A small copy as of the present: nothing was published since. Kept until the log is tended.
+    recent: Option<Arc<StartingCopy>>,
 }
 
 struct Entry {
@@ -88,6 +90,7 @@ impl Group {
             free: Vec::new(),
             deserted: None,
             aged: begin,
+            recent: None,
         };
         Self { id, follow, scope, flight: Mutex::default(), log: Mutex::new(log) }
     }
@@ -148,6 +151,26 @@ impl Group {
             *waker = Some(context.waker().clone());
         }
         Next::Pending
+    }
+
+    /// A copy that needs no asking, if there is one.
+    pub(super) fn recent(&self) -> Option<Arc<StartingCopy>> {
+        self.log().recent.clone()
+    }
+
+    /// Whether the log goes on from this copy.
+    pub(super) fn goes_on_from(&self, copy: &StartingCopy) -> bool {
+        let begin = self.log().begin;
+        copy.at.epoch == begin.epoch && copy.at >= begin
+    }
+
+    /// Keeps a small copy at hand for those who come in the same moment.
+    pub(super) fn keep(&self, copy: &Arc<StartingCopy>) {
+        let mut log = self.log();
+        let current = copy.at.epoch == log.begin.epoch && copy.at >= log.newest();
+        if current && copy.is_small() {
+            log.recent = Some(Arc::clone(copy));
+        }
     }
 
     /// Why no history leads from `at` to here, if none does.
@@ -212,6 +235,7 @@ impl Group {
             return;
         }
         let mut log = self.log();
+        log.recent = None;
         for (sequence, message) in messages {
             log.bytes += message.len();
             log.entries.push_back(Entry { sequence, message });
@@ -262,6 +286,7 @@ impl Group {
     pub(super) fn restart(&self, at: Sequence, reason: Reset) {
         let mut log = self.log();
         log.entries.clear();
+        log.recent = None;
         log.bytes = 0;
         log.begin = at;
         log.aged = at;
@@ -282,6 +307,7 @@ impl Group {
         if log.deserted.is_some_and(|since| since.elapsed() >= linger) {
             return Tended::Deserted;
         }
+        log.recent = None;
         let aged = log.aged;
         while log.entries.front().is_some_and(|entry| entry.sequence <= aged) {
             log.forget_oldest();

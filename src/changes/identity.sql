@@ -25,6 +25,12 @@ SELECT s.oid::bigint,
   pg_catalog.pg_has_role(s.relowner, 'USAGE'),
   EXISTS (SELECT FROM pg_catalog.pg_publication_rel r JOIN pg_catalog.pg_publication p ON p.oid = r.prpubid
           WHERE r.prrelid = s.oid AND p.pubname = $2),
-  ARRAY(SELECT i.name FROM identities i WHERE i.root = s.oid AND i.identity > 0 ORDER BY i.name)
+  -- The root's own identity decides whether the log marks old rows as whole.
+  ARRAY(SELECT i.name FROM identities i WHERE i.root = s.oid AND i.identity > 0
+        UNION
+        SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) FROM pg_catalog.pg_class c
+        JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+        WHERE c.oid = s.oid AND c.relkind = 'p' AND c.relreplident <> 'f'
+        ORDER BY 1)
 FROM served s
 ORDER BY s.oid

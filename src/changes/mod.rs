@@ -24,6 +24,7 @@ mod payload;
 mod plan;
 mod publication;
 mod row;
+mod shared;
 mod slot;
 mod snapshot;
 mod subscription;

@@ -12,7 +12,7 @@ use tokio::sync::OnceCell;
 use super::copy::{self, StartingCopy};
 use super::follow::Reset;
 use super::group::{Group, Next};
-use super::hub::Shared;
+use super::shared::Shared;
 use crate::error::Error;
 use crate::sequence::Sequence;
 
@@ -130,16 +130,25 @@ async fn resume(shared: Arc<Shared>, group: Arc<Group>, at: Sequence, otherwise:
     }
 }
 
-/// Starts with a copy, shared with all who wait for one of this group.
+/// Starts with a copy, shared with all who wait for one of this group or come in the same moment.
 async fn start(shared: Arc<Shared>, group: Arc<Group>, reason: Reset) -> Result<Joined, Error> {
+    if let Some(copy) = group.recent() {
+        return Ok(Joined::Copied(copy, reason));
+    }
     let flight = {
         let mut flight = group.flight.lock().unwrap_or_else(PoisonError::into_inner);
-        // A copy from before the log's beginning would not lead anywhere.
-        let shared = flight.upgrade().filter(|cell| cell.get().is_none_or(|copy| copy.at >= group.begin()));
+        // A copy from before the log's beginning, or of another history, would not lead anywhere.
+        let leads = |copy: &Arc<StartingCopy>| group.goes_on_from(copy);
+        let shared = flight.upgrade().filter(|cell| cell.get().is_none_or(leads));
         let cell = shared.unwrap_or_else(|| Arc::new(OnceCell::new()));
         *flight = Arc::downgrade(&cell);
         cell
     };
-    let copy = flight.get_or_try_init(async || copy::take(&shared, &group).await.map(Arc::new)).await?;
+    let take = async || {
+        let copy = Arc::new(copy::take(&shared, &group).await?);
+        group.keep(&copy);
+        Ok(copy)
+    };
+    let copy = flight.get_or_try_init(take).await?;
     Ok(Joined::Copied(Arc::clone(copy), reason))
 }
