@@ -47,8 +47,9 @@ struct Log {
     free: Vec<u32>,
     /// Since when there has been no subscriber.
     deserted: Option<Instant>,
-    /// What was the newest when the log was last tended.
+    /// What was the newest when the log was last tended, and when that was.
     aged: Sequence,
+    tended: Instant,
     /// A small copy as of the present: nothing was published since. Kept until the log is tended.
     recent: Option<Arc<StartingCopy>>,
 }
@@ -90,6 +91,7 @@ impl Group {
             free: Vec::new(),
             deserted: None,
             aged: begin,
+            tended: Instant::now(),
             recent: None,
         };
         Self { id, follow, scope, flight: Mutex::default(), log: Mutex::new(log) }
@@ -301,9 +303,15 @@ impl Group {
         log.wake();
     }
 
-    /// Sends an idle group's subscribers the position reached, cuts what has been there for long.
-    pub(super) fn tend(&self, model: &Model, reached: Sequence, linger: Duration) -> Tended {
+    /// Sends an idle group's subscribers the position reached, cuts what has been there for long; once in
+    /// `interval`, however often it is asked to.
+    pub(super) fn tend(&self, model: &Model, reached: Sequence, interval: Duration, linger: Duration) -> Tended {
         let mut log = self.log();
+        // The one who asks comes round in about the interval, now and then a little earlier.
+        if log.tended.elapsed() < interval - interval / 8 {
+            return Tended::Kept;
+        }
+        log.tended = Instant::now();
         if log.deserted.is_some_and(|since| since.elapsed() >= linger) {
             return Tended::Deserted;
         }

@@ -344,7 +344,8 @@ impl Shared {
             let groups: Vec<_> = core.turn.iter().rev().take(count).cloned().collect();
             (groups, core.position())
         };
-        let deserted = |group: &Arc<Group>| match group.tend(&self.model, reached, self.options.linger) {
+        let Options { progress_interval, linger, .. } = self.options;
+        let deserted = |group: &Arc<Group>| match group.tend(&self.model, reached, progress_interval, linger) {
             Tended::Kept => false,
             Tended::Deserted => true,
         };
