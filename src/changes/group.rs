@@ -307,14 +307,14 @@ impl Group {
     /// `interval`, however often it is asked to.
     pub(super) fn tend(&self, model: &Model, reached: Sequence, interval: Duration, linger: Duration) -> Tended {
         let mut log = self.log();
+        if log.deserted.is_some_and(|since| since.elapsed() >= linger) {
+            return Tended::Deserted;
+        }
         // The one who asks comes round in about the interval, now and then a little earlier.
         if log.tended.elapsed() < interval - interval / 8 {
             return Tended::Kept;
         }
         log.tended = Instant::now();
-        if log.deserted.is_some_and(|since| since.elapsed() >= linger) {
-            return Tended::Deserted;
-        }
         log.recent = None;
         let aged = log.aged;
         while log.entries.front().is_some_and(|entry| entry.sequence <= aged) {
