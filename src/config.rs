@@ -73,6 +73,16 @@ pub struct ServeOptions {
     /// Bytes of recent commits to keep in memory for subscribers that come back.
     #[arg(long, env = "EVERWIRE_HISTORY_BYTES", default_value_t = 64 * 1024 * 1024)]
     pub history_bytes: usize,
+    /// Seconds for which recent commits are kept at most.
+    #[arg(long, env = "EVERWIRE_HISTORY_TIME", default_value = "3600", value_parser = seconds)]
+    pub history_time: Duration,
+    /// Whether the database keeps the log of recent commits for a server that starts again (a replication slot that
+    /// is not connected). `auto`: if max_slot_wal_keep_size bounds what a forgotten slot can hold.
+    #[arg(long, env = "EVERWIRE_HISTORY_SLOT", value_enum, default_value = "auto")]
+    pub history_slot: HistorySlotPolicy,
+    /// Bytes of the database's log that the history slot may hold on its disk while a server runs.
+    #[arg(long, env = "EVERWIRE_HISTORY_WAL_BYTES", default_value_t = 256 * 1024 * 1024)]
+    pub history_wal_bytes: u64,
     /// Seconds after which an idle subscription is told the position reached.
     #[arg(long, env = "EVERWIRE_PROGRESS_INTERVAL", default_value = "10", value_parser = seconds)]
     pub progress_interval: Duration,
@@ -113,6 +123,17 @@ pub struct HttpLimits {
     /// Seconds that a stopping server waits for requests, then again for sockets to close.
     #[arg(long, env = "EVERWIRE_DRAIN", default_value = "5", value_parser = seconds)]
     pub drain: Duration,
+}
+
+/// Whether the database keeps the log for a server that starts again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum HistorySlotPolicy {
+    /// If the database bounds what a slot can hold.
+    Auto,
+    /// Always.
+    On,
+    /// Never: a server that starts again starts every copy over.
+    Off,
 }
 
 /// What to do about tables of which the log does not hold the old row.

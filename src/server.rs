@@ -245,6 +245,9 @@ async fn start_feed(options: &ServeOptions, database: &Database, model: &Arc<Mod
     let policy = if database.is_embedded() { ReplicaIdentityPolicy::Full } else { ReplicaIdentityPolicy::Keep };
     let hub_options = changes::Options {
         history_bytes: options.history_bytes,
+        history_time: options.history_time,
+        history_slot: options.history_slot,
+        history_wal_bytes: options.history_wal_bytes,
         progress_interval: options.progress_interval,
         replica_identity: options.replica_identity.unwrap_or(policy),
         ..changes::Options::new(&database.url)

@@ -1,6 +1,6 @@
 //! Where do the commits come from, and what if they stop coming? The hub's task: reads the stream, hands every
-//! commit on, acknowledges what is in the history, opens another stream when one ends. Commits may have been
-//! missed in between, so everyone then starts over; a gap is never silent.
+//! commit on, acknowledges what is in the history, opens another stream when one ends. What was committed in
+//! between is read from the history slot; where there is none, everyone starts over. A gap is never silent.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -8,17 +8,25 @@ use std::time::{Duration, SystemTime};
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::commit::{Assembler, Commit};
+use super::commit::{Assembler, Commit, Shapes};
+use super::follow::Reset;
 use super::publication;
+use super::retention::{self, HistorySlot};
 use super::shared::Shared;
 use super::slot::{Event, Opened, Slot, SlotError};
 use crate::error::StartError;
-use crate::sequence::Lsn;
+use crate::sequence::{Epoch, Lsn};
 
 /// How long to wait before another try, growing from the first to the second.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 /// How long a start waits for transactions that were about to end when the slot was made.
 const SETTLING: Duration = Duration::from_secs(2);
+/// How long the history slot may say nothing while its past is read.
+const SILENCE: Duration = Duration::from_secs(30);
+/// How long another reader of the history slot is waited for.
+const SLOT_BUSY: Duration = Duration::from_secs(10);
+/// How often old commits are let go of.
+const AGEING: Duration = Duration::from_secs(5);
 /// Groups are tended in this many shares of the progress interval.
 const SHARES: u32 = 64;
 /// 2000-01-01 in microseconds since 1970.
@@ -28,6 +36,8 @@ const EPOCH_2000: i64 = 946_684_800_000_000;
 pub(super) struct Feed {
     slot: Slot,
     assembler: Assembler,
+    /// The slot that keeps the log for a server that starts again.
+    kept: Option<HistorySlot>,
 }
 
 /// Why reading ended.
@@ -40,7 +50,7 @@ enum Ended {
 pub(super) async fn open(shared: &Shared) -> Result<Feed, StartError> {
     check_wal_level(shared).await?;
     let policy = shared.options.replica_identity;
-    let unpublished = publication::keep_up(&shared.pool, &shared.model, policy).await?;
+    let (unpublished, changed) = publication::keep_up(&shared.pool, &shared.model, policy).await?;
     let failed = |error: &dyn std::fmt::Display| {
         StartError::new(
             format!("The feed of changes could not be opened: {error}"),
@@ -48,15 +58,100 @@ pub(super) async fn open(shared: &Shared) -> Result<Feed, StartError> {
             "The role needs the REPLICATION attribute (ALTER ROLE … REPLICATION), and a slot must be free (max_replication_slots).",
         )
     };
-    let oid: i64 = scalar(shared, "SELECT oid::bigint FROM pg_catalog.pg_database WHERE datname = current_database()")
-        .await
-        .map_err(|error| failed(&error))?;
-    let Opened { slot, epoch, begin } =
-        Slot::open(&shared.options.database_url, oid as u32).await.map_err(|error: SlotError| failed(&error))?;
+    let mut kept = retention::ensure(shared).await.map_err(|error| failed(&error))?;
+    let opened = Slot::open(&shared.options.database_url).await.map_err(|error| failed(&error))?;
+    if let (publication::Change::Republished, Some(kept)) = (changed, &mut kept) {
+        // Of tables that were not published the log's past tells nothing: it must not be told later either.
+        kept.advance_now(&shared.pool, opened.begin).await.map_err(|error| failed(&error))?;
+    }
     let shapes = publication::shapes(&shared.pool, &shared.model).await.map_err(|error| failed(&error))?;
-    let xid = settle(shared).await.map_err(|error| failed(&error))?;
-    shared.begin(epoch, begin, xid, unpublished);
-    Ok(Feed { slot, assembler: Assembler::new(Arc::clone(&shared.model), shapes) })
+    let reset = connect_past(shared, &opened, kept.as_ref(), &shapes).await.map_err(|error| failed(&error))?;
+    shared.go(reset, unpublished);
+    Ok(Feed { slot: opened.slot, assembler: Assembler::new(Arc::clone(&shared.model), shapes), kept })
+}
+
+/// Brings the history up to where the new stream begins: on from where a broken one left off, or from where the
+/// history slot stands, or not at all. Gives the reason why everyone has to start over, if they have to.
+async fn connect_past(
+    shared: &Shared,
+    opened: &Opened,
+    kept: Option<&HistorySlot>,
+    shapes: &Shapes,
+) -> Result<Option<Reset>, SlotError> {
+    let database = retention::database_oid(&shared.pool).await?;
+    let generation = kept.map_or(0, |kept| kept.generation);
+    let epoch = Epoch::derive(&opened.system, opened.timeline, database, generation);
+    if let Some((before, reached)) = shared.left_off() {
+        let reaches = reached >= opened.begin || kept.is_some_and(|kept| kept.confirmed <= reached);
+        if before == epoch && reaches {
+            fill(shared, kept, reached, opened.begin, shapes).await?;
+            return Ok(None);
+        }
+    }
+    let reset = shared.left_off().map(|(before, _)| if before == epoch { Reset::Expired } else { Reset::Epoch });
+    let from = kept.map_or(opened.begin, |kept| kept.confirmed.min(opened.begin));
+    shared.begin(epoch, from);
+    shared.note_xid(settle(shared).await?);
+    if let Err(error) = fill(shared, kept, from, opened.begin, shapes).await {
+        // A past that cannot be read is no reason to have no present.
+        tracing::warn!(%error, "the history slot cannot be read: the history begins now");
+        shared.begin(epoch, opened.begin);
+    }
+    Ok(reset)
+}
+
+/// Takes the commits between two positions from the history slot.
+async fn fill(
+    shared: &Shared,
+    kept: Option<&HistorySlot>,
+    from: Lsn,
+    until: Lsn,
+    shapes: &Shapes,
+) -> Result<(), SlotError> {
+    let Some(kept) = kept.filter(|_| from < until) else { return Ok(()) };
+    let mut slot = attach(shared, kept, from).await?;
+    let mut assembler = Assembler::new(Arc::clone(&shared.model), shapes.clone());
+    let mut open = false;
+    loop {
+        let event = tokio::time::timeout(SILENCE, slot.next()).await.map_err(|_| SlotError::Ended)??;
+        match event {
+            Event::Begin { lsn, .. } if lsn >= until => break,
+            Event::Begin { lsn, xid, micros } => {
+                open = true;
+                assembler.begin(lsn, shared.widen(xid), micros);
+            }
+            Event::Data(bytes) => assembler.take(&bytes)?,
+            Event::Commit { end_lsn } => {
+                open = false;
+                if let Some(commit) = assembler.commit(end_lsn) {
+                    shared.publish(commit);
+                }
+                // A table was another then: what it told cannot be told now.
+                if assembler.broken.drain(..).count() > 0 {
+                    shared.forget_before(end_lsn);
+                }
+            }
+            Event::Position(lsn) if lsn >= until && !open => break,
+            Event::Position(_) => {}
+        }
+    }
+    slot.close().await;
+    shared.pass(until);
+    Ok(())
+}
+
+/// Another server, or this one a moment ago, may still be reading from the slot.
+async fn attach(shared: &Shared, kept: &HistorySlot, from: Lsn) -> Result<Slot, SlotError> {
+    let deadline = tokio::time::Instant::now() + SLOT_BUSY;
+    loop {
+        let attached = Slot::attach(&shared.options.database_url, &kept.name, from, kept.confirmed).await;
+        match attached {
+            Err(error) if error.is_slot_in_use() && tokio::time::Instant::now() < deadline => {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+            other => return other,
+        }
+    }
 }
 
 async fn check_wal_level(shared: &Shared) -> Result<(), StartError> {
@@ -150,12 +245,21 @@ async fn follow(shared: &Shared, feed: &mut Feed, stop: &mut watch::Receiver<boo
     let shares = shared.options.progress_interval.as_micros() / tick.as_micros();
     let mut ticks = interval(tick);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut ageing = interval(AGEING.min(shared.options.history_time));
+    ageing.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut open: Option<i64> = None;
     loop {
         let event = tokio::select! {
             _ = stop.wait_for(|stop| *stop) => return Ended::Stopped,
             _ = ticks.tick() => {
                 shared.tend(shares as usize);
+                continue;
+            }
+            _ = ageing.tick() => {
+                let needed = shared.age();
+                if let Some(kept) = &mut feed.kept {
+                    kept.advance(&shared.pool, needed);
+                }
                 continue;
             }
             event = feed.slot.next() => event,

@@ -39,6 +39,21 @@ impl History {
         Self { commits: VecDeque::new(), bytes: 0, limit, epoch, begin, forgotten: VecDeque::new() }
     }
 
+    /// Every commit that begins here or later is held.
+    pub(super) fn begin(&self) -> Lsn {
+        self.begin.lsn
+    }
+
+    /// Lets go of the commits that end before `lsn`.
+    pub(super) fn forget_before(&mut self, lsn: Lsn) {
+        while self.commits.front().is_some_and(|held| held.end_lsn <= lsn) {
+            self.forget_oldest();
+        }
+        // A commit that begins before and ends after is held whole.
+        let oldest = self.commits.front().map_or(lsn, |held| held.lsn.min(lsn));
+        self.begin = self.begin.max(Sequence { epoch: self.epoch, lsn: oldest, ordinal: 0 });
+    }
+
     pub(super) fn bytes(&self) -> usize {
         self.bytes
     }
@@ -47,13 +62,17 @@ impl History {
         self.bytes += commit.bytes;
         self.commits.push_back(Held { lsn: commit.lsn, end_lsn: commit.end_lsn, xid: commit.xid, commit });
         while self.bytes > self.limit && self.commits.len() > 1 {
-            let Some(oldest) = self.commits.pop_front() else { return };
-            self.bytes -= oldest.commit.bytes;
-            self.begin = oldest.commit.sequence(self.epoch);
-            self.forgotten.push_back(oldest.xid);
-            if self.forgotten.len() > FORGOTTEN {
-                self.forgotten.pop_front();
-            }
+            self.forget_oldest();
+        }
+    }
+
+    fn forget_oldest(&mut self) {
+        let Some(oldest) = self.commits.pop_front() else { return };
+        self.bytes -= oldest.commit.bytes;
+        self.begin = oldest.commit.sequence(self.epoch);
+        self.forgotten.push_back(oldest.xid);
+        if self.forgotten.len() > FORGOTTEN {
+            self.forgotten.pop_front();
         }
     }
 

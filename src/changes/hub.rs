@@ -14,7 +14,7 @@ use super::follow::Follow;
 use super::publication::Unpublished;
 use super::shared::Shared;
 use super::subscription::Subscription;
-use crate::config::ReplicaIdentityPolicy;
+use crate::config::{HistorySlotPolicy, ReplicaIdentityPolicy};
 use crate::error::{Error, StartError};
 use crate::model::{Model, TableId};
 use crate::selection::SESSION;
@@ -30,6 +30,12 @@ pub struct Options {
     pub database_url: String,
     /// How many bytes of commits are kept for those who resume.
     pub history_bytes: usize,
+    /// How long commits are kept at most.
+    pub history_time: Duration,
+    /// Whether the database keeps the log for a server that starts again.
+    pub history_slot: HistorySlotPolicy,
+    /// How many bytes of the log that may be.
+    pub history_wal_bytes: u64,
     /// How many bytes of messages a group keeps for slow readers.
     pub log_bytes: usize,
     /// How often an idle subscription hears of the position reached.
@@ -46,6 +52,9 @@ impl Options {
         Self {
             database_url: database_url.into(),
             history_bytes: 64 << 20,
+            history_time: Duration::from_secs(3600),
+            history_slot: HistorySlotPolicy::Auto,
+            history_wal_bytes: 256 << 20,
             log_bytes: 4 << 20,
             progress_interval: Duration::from_secs(10),
             linger: Duration::from_secs(30),

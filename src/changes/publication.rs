@@ -46,7 +46,7 @@ pub(super) async fn keep_up(
     pool: &PgPool,
     model: &Model,
     policy: ReplicaIdentityPolicy,
-) -> Result<Vec<Unpublished>, StartError> {
+) -> Result<(Vec<Unpublished>, Change), StartError> {
     let mut found = look(pool, model).await.map_err(|error| failed(&error))?;
     if policy == ReplicaIdentityPolicy::Full {
         for table in found.iter().filter(|table| table.owned).flat_map(|table| &table.partial) {
@@ -57,11 +57,11 @@ pub(super) async fn keep_up(
     let (published, unpublished): (Vec<_>, Vec<_>) =
         found.iter().map(|found| (found, why_not(found, model.table(found.id)))).partition(|(_, why)| why.is_none());
     let tables: Vec<&Table> = published.iter().map(|(found, _)| model.table(found.id)).collect();
-    publish(pool, &tables).await.map_err(|error| failed(&error))?;
+    let change = publish(pool, &tables).await.map_err(|error| failed(&error))?;
     let keyless = published.iter().filter(|(found, _)| model.table(found.id).key.is_empty());
     let keyless = keyless.map(|(found, _)| (found.id, "it has no primary key: give it one".to_owned()));
     let unpublished = unpublished.into_iter().filter_map(|(found, why)| Some((found.id, why?)));
-    Ok(unpublished.chain(keyless).map(|(table, reason)| Unpublished { table, reason }).collect())
+    Ok((unpublished.chain(keyless).map(|(table, reason)| Unpublished { table, reason }).collect(), change))
 }
 
 fn failed(error: &sqlx::Error) -> StartError {
@@ -129,7 +129,16 @@ struct Published {
     names: Vec<String>,
 }
 
-async fn publish(pool: &PgPool, tables: &[&Table]) -> Result<(), sqlx::Error> {
+/// Whether the publication was what it should be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Change {
+    /// It was: all that the served tables went through is in the log.
+    None,
+    /// It was not: of tables published only now the log's past tells nothing.
+    Republished,
+}
+
+async fn publish(pool: &PgPool, tables: &[&Table]) -> Result<Change, sqlx::Error> {
     let mut transaction = pool.begin().await?;
     sqlx::query("SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended('everwire.publication', 0))")
         .execute(&mut *transaction)
@@ -137,20 +146,25 @@ async fn publish(pool: &PgPool, tables: &[&Table]) -> Result<(), sqlx::Error> {
     let published: Option<(bool, bool, Vec<i64>, Vec<String>)> =
         sqlx::query_as(include_str!("publication.sql")).bind(PUBLICATION).fetch_optional(&mut *transaction).await?;
     let published = published.map(|(all_tables, plain, tables, names)| Published { all_tables, plain, tables, names });
-    match published {
+    let change = match published {
         Some(published) if published.all_tables || !published.plain => {
             // Its options and lists can be set in many ways; made anew, in this transaction, it is as wanted.
             execute(&mut transaction, format!("DROP PUBLICATION {PUBLICATION}")).await?;
             create(&mut transaction, tables).await?;
+            Change::Republished
         }
         Some(published) => alter(&mut transaction, &published, tables).await?,
-        None => create(&mut transaction, tables).await?,
-    }
-    transaction.commit().await
+        None => {
+            create(&mut transaction, tables).await?;
+            Change::Republished
+        }
+    };
+    transaction.commit().await?;
+    Ok(change)
 }
 
 /// Adds and drops what differs: tables of other owners that are right where they are stay untouched.
-async fn alter(connection: &mut PgConnection, published: &Published, tables: &[&Table]) -> Result<(), sqlx::Error> {
+async fn alter(connection: &mut PgConnection, published: &Published, tables: &[&Table]) -> Result<Change, sqlx::Error> {
     let wanted = |oid: &i64| tables.iter().any(|table| i64::from(table.oid) == *oid);
     let missing = tables.iter().filter(|table| !published.tables.contains(&i64::from(table.oid)));
     let missing: Vec<String> = missing.map(|table| table.sql.quoted()).collect();
@@ -160,11 +174,12 @@ async fn alter(connection: &mut PgConnection, published: &Published, tables: &[&
         let names = superfluous.join(", ");
         execute(connection, format!("ALTER PUBLICATION {PUBLICATION} DROP TABLE {names}")).await?;
     }
-    if !missing.is_empty() {
-        let names = missing.join(", ");
-        execute(connection, format!("ALTER PUBLICATION {PUBLICATION} ADD TABLE {names}")).await?;
+    if missing.is_empty() {
+        return Ok(Change::None);
     }
-    Ok(())
+    let names = missing.join(", ");
+    execute(connection, format!("ALTER PUBLICATION {PUBLICATION} ADD TABLE {names}")).await?;
+    Ok(Change::Republished)
 }
 
 async fn create(connection: &mut PgConnection, tables: &[&Table]) -> Result<(), sqlx::Error> {

@@ -55,6 +55,8 @@ struct Core {
     xid: u64,
     lag: Duration,
     history: History,
+    /// Where the stream was when, so that old commits are let go of. Bounded by the history's time.
+    marks: VecDeque<(Instant, Lsn)>,
     groups: HashSet<ByFollow>,
     matcher: Matcher,
     /// Groups in the order in which they are tended.
@@ -110,6 +112,7 @@ impl Shared {
             xid: 0,
             lag: Duration::ZERO,
             history: History::new(options.history_bytes, Epoch::default(), Lsn::default()),
+            marks: VecDeque::new(),
             groups: HashSet::new(),
             matcher: Matcher::default(),
             turn: VecDeque::new(),
@@ -213,6 +216,18 @@ impl Shared {
         Ok((group, place))
     }
 
+    /// Whether the database has not got to a position yet, which then is none of this history. Another server may
+    /// be a little ahead of this one, so the database itself is asked.
+    pub(super) async fn is_ahead(&self, at: Sequence) -> Result<bool, Error> {
+        if at <= self.core().position() {
+            return Ok(false);
+        }
+        let sql = "SELECT pg_catalog.pg_current_wal_insert_lsn()::pg_catalog.text";
+        let reached: Result<String, sqlx::Error> = sqlx::query_scalar(sql).fetch_one(&self.pool).await;
+        let reached = reached.map_err(|_| unavailable("the database cannot be asked just now"))?;
+        Ok(reached.parse().is_ok_and(|reached: Lsn| at.lsn > reached))
+    }
+
     /// Which stream runs.
     pub(super) fn incarnation(&self) -> Result<u64, Error> {
         let core = self.core();
@@ -260,21 +275,57 @@ impl Shared {
 
 /// For the hub's task, the one writer.
 impl Shared {
-    /// A new stream has begun: nothing of what was before leads on.
-    pub(super) fn begin(&self, epoch: Epoch, lsn: Lsn, xid: u64, unpublished: Vec<Unpublished>) {
+    /// A new history begins at `lsn`; changes flow again with [`Shared::go`].
+    pub(super) fn begin(&self, epoch: Epoch, lsn: Lsn) {
         let mut core = self.core();
         core.incarnation += 1;
         core.epoch = epoch;
         core.reached = lsn;
-        core.xid = xid;
         core.history = History::new(self.options.history_bytes, epoch, lsn);
+        core.marks.clear();
+        self.reached.send_replace(Reached { incarnation: core.incarnation, lsn });
+    }
+
+    /// Everything up to the stream's beginning is known, and from here on it tells all.
+    pub(super) fn go(&self, restart: Option<Reset>, unpublished: Vec<Unpublished>) {
+        let mut core = self.core();
         core.unpublished = unpublished;
         core.state = State::Ready;
-        let position = core.position();
-        for group in &core.turn {
-            group.restart(position, Reset::Expired);
+        if let Some(reason) = restart {
+            let position = core.position();
+            core.turn.iter().for_each(|group| group.restart(position, reason));
         }
-        self.reached.send_replace(Reached { incarnation: core.incarnation, lsn });
+    }
+
+    /// Where a broken stream left off, if there was one in this history.
+    pub(super) fn left_off(&self) -> Option<(Epoch, Lsn)> {
+        let core = self.core();
+        (core.incarnation > 0).then_some((core.epoch, core.reached))
+    }
+
+    /// A transaction id of the present, from which the upper halves of others are told.
+    pub(super) fn note_xid(&self, xid: u64) {
+        let mut core = self.core();
+        core.xid = core.xid.max(xid);
+    }
+
+    /// The history before `lsn` cannot be told.
+    pub(super) fn forget_before(&self, lsn: Lsn) {
+        self.core().history.forget_before(lsn);
+    }
+
+    /// Lets go of what is older than the settings allow; gives the position from which a history slot has to keep
+    /// the log.
+    pub(super) fn age(&self) -> Lsn {
+        let mut core = self.core();
+        let (now, reached) = (Instant::now(), core.reached);
+        core.marks.push_back((now, reached));
+        while core.marks.front().is_some_and(|(at, _)| now.duration_since(*at) > self.options.history_time) {
+            if let Some((_, lsn)) = core.marks.pop_front() {
+                core.history.forget_before(lsn);
+            }
+        }
+        core.history.begin().max(Lsn(reached.0.saturating_sub(self.options.history_wal_bytes)))
     }
 
     /// The stream is gone.
@@ -293,6 +344,10 @@ impl Shared {
         let commit = Arc::new(commit);
         let concerned: HashMap<_, _> = {
             let mut core = self.core();
+            // A new stream may begin a little before the place where the last one broke.
+            if end_lsn <= core.reached {
+                return;
+            }
             core.xid = core.xid.max(commit.xid);
             core.reached = core.reached.max(end_lsn);
             if commit.changes.is_empty() && commit.truncated.is_empty() {

@@ -1,5 +1,6 @@
-//! What does the log say next? A temporary slot of our own and the stream from it; the only file that knows the
-//! replication library. The slot is gone with its connection, whatever ends it, so it never fills a disk.
+//! What does the log say next? A temporary slot of our own and the stream from it, or the stream from the history
+//! slot; the only file that knows the replication library. The temporary slot is gone with its connection,
+//! whatever ends it, so it never fills a disk.
 
 use std::time::Duration;
 
@@ -11,9 +12,10 @@ use sqlx::ConnectOptions;
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use url::Url;
 
+use super::decode::Unreadable;
 use super::publication::PUBLICATION;
 use crate::selection::SESSION;
-use crate::sequence::{Epoch, Lsn};
+use crate::sequence::Lsn;
 
 /// How often positions are acknowledged at most.
 const ACKNOWLEDGE: Duration = Duration::from_millis(250);
@@ -28,7 +30,9 @@ pub(super) struct Slot {
 /// A slot just made.
 pub(super) struct Opened {
     pub(super) slot: Slot,
-    pub(super) epoch: Epoch,
+    /// Which cluster and which timeline.
+    pub(super) system: String,
+    pub(super) timeline: u32,
     /// Every transaction that commits from here on is in the stream.
     pub(super) begin: Lsn,
 }
@@ -57,13 +61,24 @@ pub(super) enum SlotError {
     Address(String),
     #[error("{0}")]
     Wire(#[from] PgWireError),
+    #[error("{0}")]
+    Database(#[from] sqlx::Error),
+    #[error("the log cannot be read: {0}")]
+    Unreadable(#[from] Unreadable),
     #[error("the stream ended")]
     Ended,
 }
 
+impl SlotError {
+    /// Another connection reads from the slot (55006, object_in_use).
+    pub(super) fn is_slot_in_use(&self) -> bool {
+        matches!(self, Self::Wire(error) if error.to_string().contains("55006"))
+    }
+}
+
 impl Slot {
     /// Makes a slot and starts the stream.
-    pub(super) async fn open(database_url: &str, database_oid: u32) -> Result<Opened, SlotError> {
+    pub(super) async fn open(database_url: &str) -> Result<Opened, SlotError> {
         let name = format!("everwire_{:016x}", rand::random::<u64>());
         let mut client = ReplicationClient::connect_gated(config(database_url, &name)?).await?;
         let system = client.identify_system().await?;
@@ -74,8 +89,16 @@ impl Slot {
         let begin = begin.ok_or_else(|| SlotError::Address("the slot has no position".to_owned()))?;
         client.start().await?;
         client.wait_started().await?;
-        let epoch = Epoch::derive(&system.system_id, system.timeline, database_oid, 0);
-        Ok(Opened { slot: Self { client }, epoch, begin })
+        Ok(Opened { slot: Self { client }, system: system.system_id, timeline: system.timeline, begin })
+    }
+
+    /// Streams from a slot that exists, from `from` on, without telling it that anything is no longer needed:
+    /// `confirmed` is where it stands and stays.
+    pub(super) async fn attach(database_url: &str, name: &str, from: Lsn, confirmed: Lsn) -> Result<Self, SlotError> {
+        let config = config(database_url, name)?.with_start_lsn(WireLsn(from.0)).with_ack_lsn(WireLsn(confirmed.0));
+        let mut client = ReplicationClient::connect(config).await?;
+        client.wait_started().await?;
+        Ok(Self { client })
     }
 
     /// The next event. Dropping the future loses nothing as long as the stream lives.

@@ -115,6 +115,9 @@ async fn resume(shared: Arc<Shared>, group: Arc<Group>, at: Sequence, otherwise:
     if let Some(reason) = group.refuses(at) {
         return start(shared, group, reason).await;
     }
+    if shared.is_ahead(at).await? {
+        return start(shared, group, Reset::Epoch).await;
+    }
     loop {
         let begin = group.begin();
         if begin <= at {

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
 mod convergence;
+mod history;
 #[path = "../postgres/mod.rs"]
 mod postgres;
 mod setup;

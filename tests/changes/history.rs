@@ -1,0 +1,200 @@
+//! Nothing is lost, and no copy is sent again, over whatever breaks, as long as the history reaches.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use everwire::changes::{Hub, Options, slots};
+use everwire::config::HistorySlotPolicy;
+use serde_json::{Value, json};
+
+use crate::world::{World, ops};
+
+fn keeping(options: &mut Options) {
+    options.history_slot = HistorySlotPolicy::On;
+}
+
+fn project() -> Value {
+    json!({"project": {"eq": 7}})
+}
+
+/// Stops the hub and starts another on the same database.
+async fn restart(world: &mut World, options: Options) {
+    world.hub.stop().await;
+    world.hub = Hub::start(Arc::clone(&world.model), options).await.unwrap_or_else(|error| panic!("{error}"));
+}
+
+fn options(world: &World) -> Options {
+    let mut options = Options::new(world.postgres.url());
+    keeping(&mut options);
+    options
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_starts_again_goes_on() {
+    let mut world = World::with(keeping).await;
+    world.run("INSERT INTO task VALUES (1, 7, 'a')").await;
+    let mut client = world.client("task", project()).await;
+    client.next().await;
+    world.run("UPDATE task SET title = 'b' WHERE id = 1").await;
+    client.change().await;
+    let position = client.held.clone().unwrap();
+    drop(client);
+    world.run("INSERT INTO task VALUES (2, 7, 'before')").await;
+    world.hub.stop().await;
+    world.run("UPDATE task SET project = 8 WHERE id = 1").await;
+    let options = options(&world);
+    restart(&mut world, options).await;
+    world.run("INSERT INTO task VALUES (3, 7, 'after')").await;
+    let mut client = world.resume("task", project(), &position).await;
+    assert_eq!(ops(&client.change().await), ["PUT 2"]);
+    assert_eq!(ops(&client.change().await), ["DELETE 1"]);
+    assert_eq!(ops(&client.change().await), ["PUT 3"]);
+    assert!(client.resets.is_empty(), "{:?}", client.resets);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn positions_are_the_same_for_another_server() {
+    let mut world = World::with(keeping).await;
+    let mut client = world.client("task", project()).await;
+    client.next().await;
+    let position = client.held.clone().unwrap();
+    let mut seen = Vec::new();
+    for id in 1..=20 {
+        world.run(format!("INSERT INTO task VALUES ({id}, 7, 'a'); UPDATE task SET title = 'b' WHERE id = {id}")).await;
+        seen.push(client.change().await);
+    }
+    let options = options(&world);
+    restart(&mut world, options).await;
+    let mut again = world.resume("task", project(), &position).await;
+    for message in seen {
+        let repeated = again.change().await;
+        assert_eq!((&repeated["sequence"], &repeated["changes"]), (&message["sequence"], &message["changes"]));
+        assert_eq!(repeated["transaction"], message["transaction"]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broken_stream_is_taken_up_where_it_broke() {
+    let world = World::with(keeping).await;
+    world.run("INSERT INTO task VALUES (1, 7, 'a')").await;
+    let mut client = world.client("task", project()).await;
+    client.next().await;
+    for id in 10..15 {
+        world.run("SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE active").await;
+        world.run(format!("INSERT INTO task VALUES ({id}, 7, 'meanwhile')")).await;
+        assert_eq!(ops(&client.change().await), [format!("PUT {id}")]);
+    }
+    assert_eq!(client.resets, ["START"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crash_of_the_database_loses_nothing() {
+    let mut world = World::with(keeping).await;
+    world.run("INSERT INTO task VALUES (1, 7, 'a')").await;
+    let mut client = world.client("task", project()).await;
+    client.next().await;
+    world.run("INSERT INTO task VALUES (2, 7, 'just before')").await;
+    world.postgres.crash().await;
+    world.pool = world.postgres.pool().await;
+    world.run("INSERT INTO task VALUES (3, 7, 'after')").await;
+    assert_eq!(ops(&client.change().await), ["PUT 2"]);
+    assert_eq!(ops(&client.change().await), ["PUT 3"]);
+    assert_eq!(client.resets, ["START"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_of_the_database_is_not_held_up() {
+    let mut world = World::with(keeping).await;
+    let mut client = world.client("task", project()).await;
+    client.next().await;
+    world.run("INSERT INTO task VALUES (1, 7, 'a')").await;
+    client.change().await;
+    let begin = Instant::now();
+    world.postgres.stop_fast();
+    assert!(begin.elapsed() < Duration::from_secs(10), "{:?}", begin.elapsed());
+    world.postgres.start_again().await;
+    world.pool = world.postgres.pool().await;
+    world.run("INSERT INTO task VALUES (2, 7, 'after')").await;
+    assert_eq!(ops(&client.change().await), ["PUT 2"]);
+    assert_eq!(client.resets, ["START"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_history_slot_is_a_new_epoch() {
+    let mut world = World::with(keeping).await;
+    let mut client = world.client("task", project()).await;
+    client.next().await;
+    let position = client.held.clone().unwrap();
+    drop(client);
+    world.hub.stop().await;
+    world.run("ALTER SYSTEM SET max_slot_wal_keep_size = '1MB'").await;
+    world.run("SELECT pg_reload_conf()").await;
+    for _ in 0..4 {
+        world.run("INSERT INTO task SELECT n, 8 FROM generate_series(1, 1000) n; DELETE FROM task").await;
+        world.run("SELECT pg_switch_wal()").await;
+    }
+    world.run("CHECKPOINT").await;
+    assert_eq!(slots(&world.pool).await.unwrap()[0].status, "lost");
+    world.run("INSERT INTO task VALUES (1, 7, 'a')").await;
+    let options = options(&world);
+    restart(&mut world, options).await;
+    let mut client = world.resume("task", project(), &position).await;
+    let copy = client.next().await;
+    assert_eq!((copy["reset"].as_str(), ops(&copy)), (Some("EPOCH"), vec!["PUT 1".to_owned()]));
+    assert_ne!(client.held.unwrap()[..8], position[..8]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_position_that_is_not_reached_yet_is_of_another_history() {
+    let world = World::new().await;
+    let mut client = world.client("task", project()).await;
+    client.next().await;
+    let position = client.held.clone().unwrap();
+    let ahead = format!("{}.0000ffffffffffff.00000001", &position[..8]);
+    let mut client = world.resume("task", project(), &ahead).await;
+    assert_eq!(client.next().await["reset"], "EPOCH");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_history_slot_is_advanced_behind_and_bounded() {
+    let world = World::with(|options| {
+        keeping(options);
+        options.history_wal_bytes = 2 << 20;
+        options.history_time = Duration::from_millis(500);
+    })
+    .await;
+    let held = async || slots(&world.pool).await.unwrap().iter().map(|slot| slot.wal_bytes).max().unwrap();
+    let deadline = Instant::now() + Duration::from_secs(30);
+    let mut most = 0;
+    for round in 0.. {
+        world
+            .run(format!("INSERT INTO task SELECT {round} * 20000 + n, 8, 'a' FROM generate_series(1, 20000) n"))
+            .await;
+        most = most.max(held().await);
+        if round >= 5 && held().await < most / 2 {
+            return;
+        }
+        assert!(Instant::now() < deadline, "the slot still holds {} bytes", held().await);
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_published_later_has_no_past() {
+    let mut world = World::with(keeping).await;
+    let mut client = world.client("task", project()).await;
+    client.next().await;
+    let position = client.held.clone().unwrap();
+    drop(client);
+    world.hub.stop().await;
+    // Somebody took the table out of the publication for a while: its changes are not in the log's past.
+    world.run("ALTER PUBLICATION everwire DROP TABLE task").await;
+    world.run("INSERT INTO task VALUES (1, 7, 'untold')").await;
+    for _ in 0..2 {
+        let options = options(&world);
+        restart(&mut world, options).await;
+        let mut client = world.resume("task", project(), &position).await;
+        let copy = client.next().await;
+        assert_eq!((copy["reset"].as_str(), ops(&copy)), (Some("EXPIRED"), vec!["PUT 1".to_owned()]));
+    }
+}
