@@ -26,6 +26,19 @@ pub enum Command {
     Url(DatabaseOptions),
     /// Says whether the database is ready, and what to do about each finding.
     Check(DatabaseOptions),
+    /// Lists the replication slots that Everwire made in the database, and how much of its log each holds.
+    Slots(SlotsOptions),
+}
+
+/// Which slots of which database.
+#[derive(Debug, Clone, Args)]
+pub struct SlotsOptions {
+    /// Which database.
+    #[command(flatten)]
+    pub database: DatabaseOptions,
+    /// Drops this slot, which no server is connected to.
+    #[arg(long, value_name = "NAME")]
+    pub drop: Option<String>,
 }
 
 /// Which database, and what of it.

@@ -44,6 +44,12 @@ async fn run(command: Command) -> Result<(), StartError> {
             start_log(&options);
             server::check(&options).await
         }
+        Command::Slots(options) => {
+            start_log(&options.database);
+            let url = database_url(&options.database)?;
+            print!("{}", server::slots(url, options.drop.as_deref()).await?);
+            Ok(())
+        }
     }
 }
 

@@ -158,6 +158,35 @@ pub async fn check(options: &DatabaseOptions) -> Result<(), StartError> {
     Ok(())
 }
 
+/// Lists the slots that Everwire made in a database, after dropping one of them if told to.
+///
+/// # Errors
+/// When the database does not answer, or the slot cannot be dropped.
+pub async fn slots(url: String, drop: Option<&str>) -> Result<String, StartError> {
+    let database = Database { url, cluster: None };
+    let pool = database.connect(1, Duration::from_secs(30)).await?;
+    let refused = |error: sqlx::Error| {
+        let what = match error {
+            sqlx::Error::RowNotFound => "Everwire made no slot of that name in this database".to_owned(),
+            error => format!("The slots cannot be listed or dropped: {error}"),
+        };
+        StartError::new(what, "--drop", "`everwire slots` lists them; a slot that a server is connected to cannot go")
+    };
+    if let Some(name) = drop {
+        changes::drop_slot(&pool, name).await.map_err(refused)?;
+    }
+    let mut report = String::new();
+    for slot in changes::slots(&pool).await.map_err(refused)? {
+        let active = if slot.active { "connected" } else { "not connected" };
+        report.push_str(&format!("{}  {active}  {}  {} bytes of log\n", slot.name, slot.status, slot.wal_bytes));
+    }
+    if report.is_empty() {
+        report.push_str("Everwire has no slot in this database.\n");
+    }
+    pool.close().await;
+    Ok(report)
+}
+
 /// Serves until `shutdown`; then closes sockets, stops the feed and the Postgres that was started.
 ///
 /// # Errors

@@ -168,7 +168,7 @@ async fn the_history_slot_is_advanced_behind_and_bounded() {
     let mut most = 0;
     for round in 0.. {
         world
-            .run(format!("INSERT INTO task SELECT {round} * 20000 + n, 8, 'a' FROM generate_series(1, 20000) n"))
+            .run(format!("INSERT INTO task SELECT {round} * 8000 + n, 8, 'a' FROM generate_series(1, 8000) n"))
             .await;
         most = most.max(held().await);
         if round >= 5 && held().await < most / 2 {
