@@ -32,10 +32,11 @@ impl<'a> Rows<'a> {
         Self { planner, aliases: 0 }
     }
 
-    /// An alias that nothing else in the statement has.
+    /// An alias that nothing else in the statement has. A response key is a column's name, and a column hides a row
+    /// of the same name; hence a character that no name of GraphQL can have.
     pub(super) fn alias(&mut self) -> String {
         self.aliases += 1;
-        format!("t{}", self.aliases)
+        format!("#{}", self.aliases)
     }
 
     /// Prints `SELECT row_to_json(o) FROM (SELECT … <from>) AS o`: null where there is no row.

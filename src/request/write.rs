@@ -70,10 +70,10 @@ fn then_read<'a>(planner: &Planner<'a>, field: &Field, table: &'a Table, write: 
     read.keyword("SELECT (");
     let filter = Filter::key(key);
     let mut condition = Statement::new();
-    filter.write(table, "t1", &mut condition);
+    filter.write(table, "#1", &mut condition);
     read.binds = condition.binds.clone();
     Rows::new(*planner).write_object(field.fields(), table, &mut read, |alias, sql| {
-        debug_assert_eq!(alias, "t1");
+        debug_assert_eq!(alias, "#1");
         sql.keyword(" FROM ").qualified(&table.sql).keyword(" AS ").identifier(alias).keyword(" WHERE ");
         sql.expression(&condition.text);
     })?;
