@@ -119,7 +119,8 @@ pub(super) fn write_typename(name: &str, sql: &mut Statement) {
 /// Prints ` AS "key"`.
 pub(super) fn write_key(field: &Field, sql: &mut Statement) -> Result<(), Error> {
     if field.key.len() > LONGEST_KEY {
-        let message = format!("the response key `{}` is longer than {LONGEST_KEY} bytes: use an alias", field.key);
+        let message =
+            format!("the response key `{}` is longer than {LONGEST_KEY} bytes: use a shorter alias", field.key);
         return Err(Error::new(Code::Limit, message));
     }
     sql.keyword(" AS ").identifier(&field.key);
