@@ -2,6 +2,7 @@
 
 mod client;
 mod golden;
+mod hostile;
 mod http;
 mod layout;
 mod protocol;
