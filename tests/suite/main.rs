@@ -5,6 +5,8 @@ mod golden;
 mod hostile;
 mod http;
 mod layout;
+mod pages;
 mod protocol;
+mod seed;
 mod structure;
 mod world;
