@@ -6,7 +6,7 @@ pub mod judge;
 use crate::error::{Code, Error};
 use crate::input::{self, Input};
 use crate::model::{ColumnId, Kind, Model, Table};
-use crate::sql::{QualifiedName, Statement, array_literal};
+use crate::sql::{QualifiedName, Statement, array_literal, output_text};
 
 /// A condition on a row, with SQL's three-valued logic: a comparison with NULL is neither true nor false.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -212,7 +212,13 @@ impl Test {
     fn write(&self, table: &Table, id: ColumnId, alias: &str, sql: &mut Statement) {
         let column = table.column(id);
         let compared = Compared::of(&column.kind, &column.sql_type);
-        sql.column(alias, &column.name);
+        match compared.form {
+            Form::Text if !matches!(self, Self::IsNull(_)) => sql
+                .keyword("(")
+                .expression(&output_text(&Statement::column_reference(alias, &column.name)))
+                .keyword(")"),
+            Form::Itself | Form::Jsonb | Form::Text => sql.column(alias, &column.name),
+        };
         match self {
             Self::IsNull(wanted) => {
                 sql.keyword(if *wanted { " IS NULL" } else { " IS NOT NULL" });
@@ -221,7 +227,7 @@ impl Test {
                 // LIKE compares text: a pattern is no value of an enum or a domain.
                 let like = matches!(comparison, Comparison::Like | Comparison::Ilike);
                 let operand_type = if like { &QualifiedName::builtin("text") } else { &compared.operand };
-                sql.keyword(compared.cast).keyword(comparison.sql()).bind(Some(operand.clone()), operand_type);
+                sql.keyword(compared.cast()).keyword(comparison.sql()).bind(Some(operand.clone()), operand_type);
             }
             Self::In(operands) => write_list(sql, &compared, " = ANY(", operands, column.array_type.as_ref()),
             Self::NotIn(operands) => write_list(sql, &compared, " <> ALL(", operands, column.array_type.as_ref()),
@@ -231,15 +237,23 @@ impl Test {
 
 /// As what values of a column are compared, where not as themselves.
 struct Compared {
-    cast: &'static str,
+    form: Form,
     operand: QualifiedName,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Itself,
+    Jsonb,
+    /// The text of the output function, which is what a row of the log has.
+    Text,
 }
 
 impl Compared {
     fn of(kind: &Kind, sql_type: &QualifiedName) -> Self {
         match kind {
-            Kind::Json => Self { cast: "::pg_catalog.jsonb", operand: QualifiedName::builtin("jsonb") },
-            Kind::Opaque => Self { cast: "::pg_catalog.text", operand: QualifiedName::builtin("text") },
+            Kind::Json => Self { form: Form::Jsonb, operand: QualifiedName::builtin("jsonb") },
+            Kind::Opaque => Self { form: Form::Text, operand: QualifiedName::builtin("text") },
             Kind::Boolean
             | Kind::Int
             | Kind::BigInt
@@ -255,7 +269,14 @@ impl Compared {
             | Kind::Jsonb
             | Kind::Bytes
             | Kind::Enum(_)
-            | Kind::Array(_) => Self { cast: "", operand: sql_type.clone() },
+            | Kind::Array(_) => Self { form: Form::Itself, operand: sql_type.clone() },
+        }
+    }
+
+    fn cast(&self) -> &'static str {
+        match self.form {
+            Form::Jsonb => "::pg_catalog.jsonb",
+            Form::Itself | Form::Text => "",
         }
     }
 }
@@ -268,9 +289,12 @@ fn write_list(
     array_type: Option<&QualifiedName>,
 ) {
     let text_array = QualifiedName::builtin("_text");
-    let array_type = if compared.cast.is_empty() { array_type.unwrap_or(&text_array) } else { &text_array };
+    let array_type = match compared.form {
+        Form::Itself => array_type.unwrap_or(&text_array),
+        Form::Jsonb | Form::Text => &text_array,
+    };
     let literal = array_literal(operands.iter().map(|operand| Some(operand.as_str())));
-    sql.keyword(compared.cast).keyword(operator).bind(Some(literal), array_type).keyword(")");
+    sql.keyword(compared.cast()).keyword(operator).bind(Some(literal), array_type).keyword(")");
 }
 
 fn null_refused(field: &str) -> Error {

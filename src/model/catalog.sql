@@ -18,7 +18,9 @@ WITH served AS (
       'array_type', CASE WHEN ar.oid IS NOT NULL THEN json_build_object('schema', an.nspname, 'name', ar.typname) END,
       'type_oid', ty.oid::bigint,
       'base_oid', base.oid::bigint,
-      'element_oid', CASE WHEN base.typcategory = 'A' THEN nullif(base.typelem, 0)::bigint END,
+      -- Not int2vector and its kin, which have elements too, and a text form of their own.
+      'element_oid', (SELECT e.oid::bigint FROM pg_catalog.pg_type e
+                      WHERE e.oid = base.typelem AND e.typarray = base.oid),
       'not_null', a.attnotnull OR ty.typnotnull,
       'has_default', a.atthasdef OR a.attidentity <> '' OR ty.typdefault IS NOT NULL,
       'identity', a.attidentity,
