@@ -9,4 +9,5 @@ mod pages;
 mod protocol;
 mod seed;
 mod structure;
+mod values;
 mod world;
