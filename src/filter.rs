@@ -5,7 +5,7 @@ pub mod judge;
 
 use crate::error::{Code, Error};
 use crate::input::{self, Input};
-use crate::model::{ColumnId, Kind, Model, Table};
+use crate::model::{Column, ColumnId, Kind, Model, Table};
 use crate::sql::{QualifiedName, Statement, array_literal, output_text};
 
 /// A condition on a row, with SQL's three-valued logic: a comparison with NULL is neither true nor false.
@@ -220,8 +220,9 @@ impl Test {
             Form::Itself | Form::Jsonb | Form::Text => sql.column(alias, &column.name),
         };
         match self {
+            // Not `IS NULL`, which holds for a composite value of nothing but NULLs.
             Self::IsNull(wanted) => {
-                sql.keyword(if *wanted { " IS NULL" } else { " IS NOT NULL" });
+                sql.keyword(if *wanted { " IS NOT DISTINCT FROM NULL" } else { " IS DISTINCT FROM NULL" });
             }
             Self::Compare(comparison, operand) => {
                 // LIKE compares text: a pattern is no value of an enum or a domain.
@@ -229,8 +230,8 @@ impl Test {
                 let operand_type = if like { &QualifiedName::builtin("text") } else { &compared.operand };
                 sql.keyword(compared.cast()).keyword(comparison.sql()).bind(Some(operand.clone()), operand_type);
             }
-            Self::In(operands) => write_list(sql, &compared, " = ANY(", operands, column.array_type.as_ref()),
-            Self::NotIn(operands) => write_list(sql, &compared, " <> ALL(", operands, column.array_type.as_ref()),
+            Self::In(operands) => write_list(sql, &compared, " = ANY(", operands, column),
+            Self::NotIn(operands) => write_list(sql, &compared, " <> ALL(", operands, column),
         }
     }
 }
@@ -254,6 +255,10 @@ impl Compared {
         match kind {
             Kind::Json => Self { form: Form::Jsonb, operand: QualifiedName::builtin("jsonb") },
             Kind::Opaque => Self { form: Form::Text, operand: QualifiedName::builtin("text") },
+            // A cast to `name` would cut a long operand, and so make it equal to another.
+            Kind::String if *sql_type == QualifiedName::builtin("name") => {
+                Self { form: Form::Itself, operand: QualifiedName::builtin("text") }
+            }
             Kind::Boolean
             | Kind::Int
             | Kind::BigInt
@@ -281,18 +286,10 @@ impl Compared {
     }
 }
 
-fn write_list(
-    sql: &mut Statement,
-    compared: &Compared,
-    operator: &'static str,
-    operands: &[String],
-    array_type: Option<&QualifiedName>,
-) {
+fn write_list(sql: &mut Statement, compared: &Compared, operator: &'static str, operands: &[String], column: &Column) {
     let text_array = QualifiedName::builtin("_text");
-    let array_type = match compared.form {
-        Form::Itself => array_type.unwrap_or(&text_array),
-        Form::Jsonb | Form::Text => &text_array,
-    };
+    let own_array = column.array_type.as_ref().filter(|_| compared.operand == column.sql_type);
+    let array_type = own_array.unwrap_or(&text_array);
     let literal = array_literal(operands.iter().map(|operand| Some(operand.as_str())));
     sql.keyword(compared.cast()).keyword(operator).bind(Some(literal), array_type).keyword(")");
 }
