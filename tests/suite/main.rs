@@ -4,6 +4,7 @@ mod client;
 mod golden;
 mod hostile;
 mod http;
+mod judgement;
 mod layout;
 mod pages;
 mod protocol;
