@@ -12,3 +12,4 @@ mod seed;
 mod structure;
 mod values;
 mod world;
+mod writes;
