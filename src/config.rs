@@ -89,17 +89,17 @@ pub struct ServeOptions {
 #[derive(Debug, Clone, Args)]
 pub struct HttpLimits {
     /// The largest body of a POST, in bytes.
-    #[arg(long, env = "EVERWIRE_MAX_BODY_BYTES", default_value_t = 2 << 20)]
+    #[arg(long = "max-body-bytes", env = "EVERWIRE_MAX_BODY_BYTES", default_value_t = 2 << 20)]
     pub body_bytes: usize,
     /// Seconds that a body may take to arrive.
     #[arg(long, env = "EVERWIRE_BODY_TIMEOUT", default_value = "30", value_parser = seconds)]
     pub body_timeout: Duration,
     /// The largest message on a socket, in bytes; also how much of requests may wait for their answers before no
     /// more are read.
-    #[arg(long, env = "EVERWIRE_MAX_MESSAGE_BYTES", default_value_t = 4 << 20)]
+    #[arg(long = "max-message-bytes", env = "EVERWIRE_MAX_MESSAGE_BYTES", default_value_t = 4 << 20)]
     pub message_bytes: usize,
     /// Operations that run at a time on one socket.
-    #[arg(long, env = "EVERWIRE_MAX_OPERATIONS", default_value_t = 1_000)]
+    #[arg(long = "max-operations", env = "EVERWIRE_MAX_OPERATIONS", default_value_t = 1_000)]
     pub operations: usize,
     /// Seconds that a client may take to send `connection_init`.
     #[arg(long, env = "EVERWIRE_INIT_TIMEOUT", default_value = "3", value_parser = seconds)]

@@ -148,7 +148,7 @@ impl Error {
                 extensions[name] = value.into();
             }
         }
-        let mut error = serde_json::json!({ "message": self.message, "extensions": extensions });
+        let mut error = serde_json::json!({ "message": self.message });
         if let Some(path) = &self.path {
             error["path"] = serde_json::json!([path]);
         }
@@ -159,6 +159,7 @@ impl Error {
                 .map(|(line, column)| serde_json::json!({ "line": line, "column": column }))
                 .collect();
         }
+        error["extensions"] = extensions;
         error
     }
 }

@@ -14,10 +14,12 @@
 //! - [`request`], [`changes`]: the two flows, which know nothing of each other.
 //! - [`http`]: routes, GraphQL over HTTP, the socket.
 //! - [`embedded`]: the Postgres that comes with the program.
+//! - [`check`]: whether a database is ready.
 //! - [`server`]: start and stop.
 
 pub mod caller;
 pub mod changes;
+pub mod check;
 pub mod config;
 pub mod embedded;
 pub mod error;

@@ -42,7 +42,7 @@ async fn run(command: Command) -> Result<(), StartError> {
         }
         Command::Check(options) => {
             start_log(&options);
-            todo!()
+            server::check(&options).await
         }
     }
 }

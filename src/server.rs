@@ -7,11 +7,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use prometheus_client::registry::Registry;
-use sqlx::PgPool;
 use sqlx::postgres::PgConnectOptions;
+use sqlx::{Connection, PgConnection, PgPool};
 use tokio::net::TcpListener;
 
-use crate::config::{DatabaseOptions, ServeOptions};
+use crate::changes::{self, Hub};
+use crate::check::{self, Severity};
+use crate::config::{DatabaseOptions, ReplicaIdentityPolicy, ServeOptions};
 use crate::embedded::{self, Cluster, ClusterOptions};
 use crate::error::StartError;
 use crate::http::gateway::{Feed, Gateway};
@@ -75,15 +77,17 @@ impl Database {
                 "It looks like postgres://user:password@host:5432/database",
             )
         })?;
-        let pool = request::connect(options.application_name("everwire"), connections, statement_timeout);
-        pool.acquire().await.map_err(|error| {
+        let options = options.application_name("everwire");
+        // One connection outside of the pool, which would try for long and then only say that it had no luck.
+        let answer = PgConnection::connect_with(&options).await;
+        answer.map(drop).map_err(|error| {
             StartError::new(
                 format!("The database does not answer: {error}"),
                 "--database-url / DATABASE_URL",
                 "Check that Postgres runs there and that user, password and database exist; `psql` with the same address shows it",
             )
         })?;
-        Ok(pool)
+        Ok(request::connect(options, connections, statement_timeout))
     }
 }
 
@@ -128,6 +132,30 @@ pub async fn print_schema(options: &DatabaseOptions) -> Result<String, StartErro
     pool.close().await;
     database.close().await;
     Ok(schema.sdl().to_owned())
+}
+
+/// Prints what [`crate::check`] finds; fails if there can be no subscriptions.
+///
+/// # Errors
+/// As above, and when a problem was found.
+pub async fn check(options: &DatabaseOptions) -> Result<(), StartError> {
+    let database = Database::open(options).await?;
+    let pool = database.connect(1, Duration::from_secs(30)).await?;
+    let model = load_model(&pool, &options.schemas).await?;
+    let findings = check::findings(&pool, &model).await.map_err(|error| {
+        StartError::new(format!("The database cannot be asked: {error}"), "--database-url / DATABASE_URL", "Try again")
+    })?;
+    for finding in &findings {
+        println!("{finding}");
+    }
+    println!("{} tables, {} findings.", model.tables.len(), findings.len());
+    pool.close().await;
+    database.close().await;
+    if findings.iter().any(|finding| finding.severity == Severity::Problem) {
+        let what = "The database is not ready for subscriptions; queries and mutations work";
+        return Err(StartError::new(what, "", "See the problems above"));
+    }
+    Ok(())
 }
 
 /// Serves until `shutdown`; then closes sockets, stops the feed and the Postgres that was started.
@@ -182,6 +210,9 @@ async fn serve_database(
         tracing::info!("serving http://{address}/graphql (GraphiQL in a browser, GraphQL over HTTP and WebSocket)");
     }
     let served = http::serve(listener, http, shutdown).await;
+    if let Feed::Running(hub) = feed {
+        hub.stop().await;
+    }
     pool.close().await;
     served.map_err(|error| {
         StartError::new(format!("The server ended: {error}"), "--listen / EVERWIRE_LISTEN", "Start it again")
@@ -209,7 +240,26 @@ fn report(model: &Model) {
     }
 }
 
-async fn start_feed(_options: &ServeOptions, _database: &Database, _model: &Arc<Model>) -> Feed {
-    tokio::task::yield_now().await;
-    Feed::Missing("being merged".to_owned())
+/// A database that cannot be followed is served all the same, and says why at the first subscription.
+async fn start_feed(options: &ServeOptions, database: &Database, model: &Arc<Model>) -> Feed {
+    let policy = if database.is_embedded() { ReplicaIdentityPolicy::Full } else { ReplicaIdentityPolicy::Keep };
+    let hub_options = changes::Options {
+        history_bytes: options.history_bytes,
+        progress_interval: options.progress_interval,
+        replica_identity: options.replica_identity.unwrap_or(policy),
+        ..changes::Options::new(&database.url)
+    };
+    match Hub::start(Arc::clone(model), hub_options).await {
+        Ok(hub) => {
+            for unpublished in hub.status().unpublished {
+                let table = model.table(unpublished.table).sql.quoted();
+                tracing::warn!(%table, reason = unpublished.reason, "cannot be followed");
+            }
+            Feed::Running(hub)
+        }
+        Err(error) => {
+            tracing::warn!("there are no subscriptions: {error}");
+            Feed::Missing(format!("this database offers no subscriptions. {error}"))
+        }
+    }
 }

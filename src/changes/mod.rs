@@ -1,22 +1,36 @@
-//! WAL → commits → payloads → subscribers (being merged).
+//! What has changed, for whom? The flow of changes:
+//!
+//! ```text
+//! slot ─ pgoutput ─▶ decode ─▶ commit ─▶ history                      (one task, the hub's)
+//!                                  └───▶ matcher ─▶ group ─▶ payload ─▶ log of messages, encoded once
+//! subscription: a starting copy (copy), or the history since a position (group) ─▶ then the group's log
+//! ```
+//!
+//! The database is read, never written, but for the publication, the replica identity where the settings
+//! say so, and an empty message in the log that moves an idle log on.
+
+mod canonical;
+mod commit;
+mod copy;
+mod decode;
+mod effect;
+mod feed;
 mod follow;
+mod group;
+mod history;
+mod hub;
+mod matcher;
+mod payload;
 mod plan;
-pub use follow::Follow;
+mod publication;
+mod row;
+mod shared;
+mod slot;
+mod snapshot;
+mod subscription;
+
+pub use follow::{ChangeField, ChangeSelections, EnvelopeField, Follow, Reset};
+pub use hub::{Hub, Options, Status};
 pub use plan::plan;
-/// stub
-pub struct Hub;
-impl Hub {
-    /// stub
-    pub async fn subscribe(
-        &self,
-        _: Follow,
-        _: Option<crate::sequence::Sequence>,
-    ) -> Result<futures_util::stream::Empty<Result<bytes::Bytes, Vec<crate::error::Error>>>, crate::error::Error> {
-        tokio::task::yield_now().await;
-        Ok(futures_util::stream::empty())
-    }
-    /// stub
-    pub fn ready(&self) -> Result<(), String> {
-        Ok(())
-    }
-}
+pub use publication::Unpublished;
+pub use subscription::Subscription;

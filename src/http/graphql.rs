@@ -202,7 +202,7 @@ mod tests {
     fn a_body_has_the_members_that_the_answer_has() {
         let error = || vec![Error::new(Code::Validation, "no")];
         let text = |answer| String::from_utf8(body(&answer)).unwrap();
-        let errors = r#""errors":[{"extensions":{"code":"GRAPHQL_VALIDATION_FAILED"},"message":"no"}]"#;
+        let errors = r#""errors":[{"message":"no","extensions":{"code":"GRAPHQL_VALIDATION_FAILED"}}]"#;
         assert_eq!(text(answer(true, Vec::new())), r#"{"data":{"a":1}}"#);
         assert_eq!(text(answer(false, error())), format!("{{{errors}}}"));
         assert_eq!(text(answer(true, error())), format!(r#"{{"data":{{"a":1}},{errors}}}"#));

@@ -348,7 +348,7 @@ mod tests {
         let id = OperationId::from_name("a").unwrap();
         let payload: Box<RawValue> = serde_json::from_str(r#"{"n":1}"#).unwrap();
         let errors = [Error::new(Code::Limit, "too many")];
-        let error = r#"[{"extensions":{"code":"LIMIT_EXCEEDED"},"message":"too many"}]"#;
+        let error = r#"[{"message":"too many","extensions":{"code":"LIMIT_EXCEEDED"}}]"#;
         assert_eq!(text(&Outgoing::Ack), r#"{"type":"connection_ack"}"#);
         assert_eq!(text(&Outgoing::Pong(None)), r#"{"type":"pong"}"#);
         assert_eq!(text(&Outgoing::Pong(Some(&payload))), r#"{"type":"pong","payload":{"n":1}}"#);

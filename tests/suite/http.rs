@@ -13,7 +13,7 @@ const MUTATION: &str = "mutation { patchTask(id: \"00000000-0000-4000-8000-00000
 const NEWER: &str = "application/graphql-response+json";
 
 async fn server() -> Server {
-    Server::start(&["--body-bytes", "10000"]).await
+    Server::start(&["--max-body-bytes", "10000"]).await
 }
 
 fn post(base: &str, query: &str) -> RequestBuilder {

@@ -9,6 +9,8 @@ mod layout;
 mod pages;
 mod protocol;
 mod seed;
+mod readme;
+mod schema;
 mod structure;
 mod values;
 mod world;

@@ -1,14 +1,10 @@
 //! The socket from outside, sentence by sentence of the protocol, with the operations of the example database.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::io::AsyncReadExt;
-use tokio::net::TcpListener;
-use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::{Bytes, Error, Message};
 
@@ -21,7 +17,8 @@ const SUBSCRIPTION: &str = "subscription { tasks(where: {status: {eq: DOING}}) \
 const MUTATION: &str = "mutation { patchTask(id: \"00000000-0000-4000-8000-000000000000\", \
      patch: {title: \"x\"}) { id } }";
 
-const PATIENT: [&str; 4] = ["--operations", "50", "--message-bytes", "1048576"];
+/// Progress messages would come between those that a test waits for.
+const PATIENT: [&str; 6] = ["--max-operations", "50", "--max-message-bytes", "1048576", "--progress-interval", "3600"];
 
 /// A server of its own for each test, with these flags beside the usual ones.
 async fn server(flags: &[&str]) -> Server {
@@ -313,7 +310,7 @@ async fn a_client_that_stops_reading_is_dropped_and_others_are_not() {
 
 #[tokio::test]
 async fn a_slow_reader_is_not_dropped() {
-    let server = server(&["--write-timeout", "0.3", "--message-bytes", "33554432"]).await;
+    let server = Server::start(&["--write-timeout", "0.3", "--max-message-bytes", "33554432"]).await;
     let headers = [("sec-websocket-protocol", "graphql-transport-ws")];
     let mut slow = crate::client::open(&server.base, &headers).await.unwrap();
     // One message, larger than what the system takes at once, read over several such periods.

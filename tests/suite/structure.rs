@@ -13,7 +13,7 @@ const LAYERS: [&[&str]; 10] = [
     &["filter", "selection"],
     &["schema"],
     &["operation"],
-    &["request", "changes", "embedded"],
+    &["request", "changes", "embedded", "check"],
     &["http"],
 ];
 

@@ -1,0 +1,169 @@
+//! Who keeps it all moving? The [`Hub`]: prepares the database, starts the stream and the one task that takes every
+//! commit from it, and lets subscribers in. What they share is in `shared`.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use sqlx::PgPool;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use tokio::task::JoinHandle;
+
+use super::canonical::canonical;
+use super::feed;
+use super::follow::Follow;
+use super::publication::Unpublished;
+use super::shared::Shared;
+use super::subscription::Subscription;
+use crate::config::ReplicaIdentityPolicy;
+use crate::error::{Error, StartError};
+use crate::model::{Model, TableId};
+use crate::selection::SESSION;
+use crate::sequence::Sequence;
+
+/// Connections for starting copies.
+const COPY_CONNECTIONS: u32 = 4;
+
+/// How the hub works.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Address of the database.
+    pub database_url: String,
+    /// How many bytes of commits are kept for those who resume.
+    pub history_bytes: usize,
+    /// How many bytes of messages a group keeps for slow readers.
+    pub log_bytes: usize,
+    /// How often an idle subscription hears of the position reached.
+    pub progress_interval: Duration,
+    /// How long a group is kept after its last subscriber left.
+    pub linger: Duration,
+    /// What to do about tables whose log lacks the old row.
+    pub replica_identity: ReplicaIdentityPolicy,
+}
+
+impl Options {
+    /// The defaults for this database.
+    pub fn new(database_url: impl Into<String>) -> Self {
+        Self {
+            database_url: database_url.into(),
+            history_bytes: 64 << 20,
+            log_bytes: 4 << 20,
+            progress_interval: Duration::from_secs(10),
+            linger: Duration::from_secs(30),
+            replica_identity: ReplicaIdentityPolicy::Keep,
+        }
+    }
+}
+
+/// The feed of changes of one database.
+pub struct Hub {
+    shared: Arc<Shared>,
+    task: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// How the feed is doing.
+#[derive(Debug, Clone)]
+pub struct Status {
+    /// Groups of equal subscriptions.
+    pub groups: usize,
+    /// Subscriptions.
+    pub subscribers: usize,
+    /// Bytes of commits held.
+    pub history_bytes: usize,
+    /// Bytes of messages held.
+    pub log_bytes: usize,
+    /// The position reached.
+    pub position: Sequence,
+    /// How long after its commit the last transaction was told, by the two clocks.
+    pub lag: Duration,
+    /// Tables that cannot be followed.
+    pub unpublished: Vec<Unpublished>,
+    /// Tables that are no longer what the model says.
+    pub broken: Vec<TableId>,
+}
+
+impl Hub {
+    /// Prepares the database, starts the stream and the task that follows it.
+    ///
+    /// # Errors
+    /// When the database cannot be followed; says which setting or right is missing.
+    pub async fn start(model: Arc<Model>, options: Options) -> Result<Arc<Self>, StartError> {
+        let pool = pool(&options.database_url).await?;
+        let shared = Arc::new(Shared::new(model, options, pool));
+        let feed = feed::open(&shared).await?;
+        let task = tokio::spawn(feed::run(Arc::clone(&shared), feed));
+        Ok(Arc::new(Self { shared, task: Mutex::new(Some(task)) }))
+    }
+
+    /// Subscribes: after `since` if the history allows it, otherwise from a copy.
+    ///
+    /// # Errors
+    /// `UNSUPPORTED` for tables and filters that cannot be followed exactly, `DATA_INVALID` for operands that are
+    /// no values of their column, `UNAVAILABLE` while there is no stream.
+    pub async fn subscribe(
+        self: &Arc<Self>,
+        mut follow: Follow,
+        since: Option<Sequence>,
+    ) -> Result<Subscription, Error> {
+        let shared = &self.shared;
+        let root_key = follow.root_key.clone();
+        let joined = async {
+            shared.followable(follow.table)?;
+            let table = shared.model.table(follow.table);
+            follow.filter = canonical(&shared.pool, table, follow.filter).await?;
+            shared.enter(follow)
+        };
+        let (group, place) = joined.await.map_err(|error| error.at(&root_key))?;
+        Ok(Subscription::new(Arc::clone(shared), group, place, since))
+    }
+
+    /// Whether changes flow; why not, if they do not.
+    ///
+    /// # Errors
+    /// The reason.
+    pub fn ready(&self) -> Result<(), String> {
+        self.shared.ready()
+    }
+
+    /// How the feed is doing.
+    pub fn status(&self) -> Status {
+        self.shared.status()
+    }
+
+    /// Ends the stream, the slot and every subscription.
+    pub async fn stop(&self) {
+        self.shared.stop.send_replace(true);
+        let task = self.task.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(task) = task {
+            let _ = task.await;
+        }
+        self.shared.pool.close().await;
+    }
+}
+
+impl Drop for Hub {
+    fn drop(&mut self) {
+        self.shared.stop.send_replace(true);
+    }
+}
+
+/// A small pool of its own: starting copies never wait for requests, nor requests for them.
+async fn pool(database_url: &str) -> Result<PgPool, StartError> {
+    let failed = |error: &sqlx::Error| {
+        let cure = "Check the address, and that the database accepts connections.";
+        StartError::new(format!("The database cannot be reached: {error}"), "--database-url (DATABASE_URL)", cure)
+    };
+    let options: PgConnectOptions = database_url.parse().map_err(|error| failed(&error))?;
+    let settings: Vec<String> = SESSION.iter().map(|(name, value)| format!("SET {name} = '{value}'")).collect();
+    // `local`: the message that moves an idle log on must be flushed here, and wait for no standby.
+    let settings = format!("{}; SET synchronous_commit = local; SET jit = off", settings.join("; "));
+    PgPoolOptions::new()
+        .max_connections(COPY_CONNECTIONS)
+        .test_before_acquire(false)
+        .after_connect(move |connection, _| {
+            let settings = sqlx::AssertSqlSafe(settings.clone());
+            Box::pin(async move { sqlx::raw_sql(settings).execute(connection).await.map(|_| ()) })
+        })
+        .connect_with(options)
+        .await
+        .map_err(|error| failed(&error))
+}

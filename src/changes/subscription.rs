@@ -1,0 +1,154 @@
+//! What does one subscriber get next? A stream over what its group shares; holds a position and nothing else.
+//! Never waits for other subscribers, and nobody waits for it.
+
+use std::pin::Pin;
+use std::sync::{Arc, PoisonError};
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use futures_util::Stream;
+use tokio::sync::OnceCell;
+
+use super::copy::{self, StartingCopy};
+use super::follow::Reset;
+use super::group::{Group, Next};
+use super::shared::Shared;
+use crate::error::Error;
+use crate::sequence::Sequence;
+
+/// A running subscription: the JSON texts of `data`. Dropping it ends it.
+pub struct Subscription {
+    shared: Arc<Shared>,
+    group: Arc<Group>,
+    /// Its place in the group.
+    place: u32,
+    state: State,
+}
+
+enum State {
+    Joining(Pin<Box<dyn Future<Output = Result<Joined, Error>> + Send>>),
+    Copying { copy: Arc<StartingCopy>, reason: Reset, index: usize },
+    Following(Sequence),
+    Ended,
+}
+
+/// How a subscriber got to where the log goes on.
+enum Joined {
+    Resumed(Sequence),
+    Copied(Arc<StartingCopy>, Reset),
+}
+
+impl Subscription {
+    /// Begins after `since` if the history allows it, with a copy if not. The group has a place for it.
+    pub(super) fn new(shared: Arc<Shared>, group: Arc<Group>, place: u32, since: Option<Sequence>) -> Self {
+        let state = match since {
+            Some(at) => State::Joining(Box::pin(resume(Arc::clone(&shared), Arc::clone(&group), at, Reset::Expired))),
+            None => State::Joining(Box::pin(start(Arc::clone(&shared), Arc::clone(&group), Reset::Start))),
+        };
+        Self { shared, group, place, state }
+    }
+
+    fn resume(&self, at: Sequence) -> State {
+        State::Joining(Box::pin(resume(Arc::clone(&self.shared), Arc::clone(&self.group), at, Reset::Lagged)))
+    }
+
+    fn start(&self, reason: Reset) -> State {
+        State::Joining(Box::pin(start(Arc::clone(&self.shared), Arc::clone(&self.group), reason)))
+    }
+}
+
+impl Stream for Subscription {
+    type Item = Result<Bytes, Vec<Error>>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = &mut *self;
+        loop {
+            this.state = match &mut this.state {
+                State::Joining(joining) => match joining.as_mut().poll(context) {
+                    Poll::Pending => return Poll::Pending,
+                    Poll::Ready(Ok(Joined::Resumed(at))) => State::Following(at),
+                    Poll::Ready(Ok(Joined::Copied(copy, reason))) => State::Copying { copy, reason, index: 0 },
+                    Poll::Ready(Err(error)) => {
+                        this.state = State::Ended;
+                        return Poll::Ready(Some(Err(vec![error.at(&this.group.follow.root_key)])));
+                    }
+                },
+                State::Copying { copy, reason, index } => {
+                    match copy.message(&this.shared.model, &this.group, *reason, *index) {
+                        Some(message) => {
+                            *index += 1;
+                            return Poll::Ready(Some(Ok(message)));
+                        }
+                        None => State::Following(copy.at),
+                    }
+                }
+                State::Following(at) => match this.group.next(*at, this.place, context) {
+                    Next::Pending => return Poll::Pending,
+                    Next::Message(sequence, message) => {
+                        *at = sequence;
+                        return Poll::Ready(Some(Ok(message)));
+                    }
+                    Next::Behind => {
+                        let at = *at;
+                        this.resume(at)
+                    }
+                    Next::Restarted(reason) => this.start(reason),
+                    Next::Ended(error) => {
+                        this.state = State::Ended;
+                        return Poll::Ready(Some(Err(vec![error.at(&this.group.follow.root_key)])));
+                    }
+                },
+                State::Ended => return Poll::Ready(None),
+            };
+        }
+    }
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        self.group.leave(self.place);
+    }
+}
+
+/// Goes on after `at`, or starts over with this reason where the history does not reach it.
+async fn resume(shared: Arc<Shared>, group: Arc<Group>, at: Sequence, otherwise: Reset) -> Result<Joined, Error> {
+    if let Some(reason) = group.refuses(at) {
+        return start(shared, group, reason).await;
+    }
+    loop {
+        let begin = group.begin();
+        if begin <= at {
+            return Ok(Joined::Resumed(at));
+        }
+        let extended = match shared.between(at, begin) {
+            Some(commits) => group.extend(&shared.model, at, begin, &commits),
+            None => Some(false),
+        };
+        if extended == Some(false) {
+            return start(shared, group, otherwise).await;
+        }
+    }
+}
+
+/// Starts with a copy, shared with all who wait for one of this group or come in the same moment.
+async fn start(shared: Arc<Shared>, group: Arc<Group>, reason: Reset) -> Result<Joined, Error> {
+    if let Some(copy) = group.recent() {
+        return Ok(Joined::Copied(copy, reason));
+    }
+    let flight = {
+        let mut flight = group.flight.lock().unwrap_or_else(PoisonError::into_inner);
+        // A copy from before the log's beginning, or of another history, would not lead anywhere.
+        let leads = |copy: &Arc<StartingCopy>| group.goes_on_from(copy);
+        let shared = flight.upgrade().filter(|cell| cell.get().is_none_or(leads));
+        let cell = shared.unwrap_or_else(|| Arc::new(OnceCell::new()));
+        *flight = Arc::downgrade(&cell);
+        cell
+    };
+    let take = async || {
+        let copy = Arc::new(copy::take(&shared, &group).await?);
+        group.keep(&copy);
+        Ok(copy)
+    };
+    let copy = flight.get_or_try_init(take).await?;
+    Ok(Joined::Copied(Arc::clone(copy), reason))
+}

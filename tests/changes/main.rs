@@ -1,0 +1,10 @@
+//! The flow of changes against a real Postgres.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
+
+mod convergence;
+#[path = "../postgres/mod.rs"]
+mod postgres;
+mod setup;
+mod stream;
+mod world;
