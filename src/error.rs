@@ -94,6 +94,9 @@ impl Code {
     }
 }
 
+/// Bytes of a message.
+const LONGEST_MESSAGE: usize = 1_000;
+
 /// One GraphQL error.
 #[derive(Debug, Clone)]
 pub struct Error {
@@ -119,9 +122,14 @@ pub struct BrokenRule {
 }
 
 impl Error {
-    /// An error without place.
+    /// An error without place. A long message, which repeats what a client sent, is cut.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), path: None, locations: Vec::new(), rule: None }
+        let mut message = message.into();
+        if message.len() > LONGEST_MESSAGE {
+            message.truncate(message.floor_char_boundary(LONGEST_MESSAGE));
+            message.push('…');
+        }
+        Self { code, message, path: None, locations: Vec::new(), rule: None }
     }
 
     /// The same error at a root field.

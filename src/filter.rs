@@ -5,8 +5,8 @@ pub mod judge;
 
 use crate::error::{Code, Error};
 use crate::input::{self, Input};
-use crate::model::{ColumnId, Kind, Model, Table};
-use crate::sql::{QualifiedName, Statement, array_literal};
+use crate::model::{Column, ColumnId, Kind, Model, Table};
+use crate::sql::{QualifiedName, Statement, array_literal, output_text};
 
 /// A condition on a row, with SQL's three-valued logic: a comparison with NULL is neither true nor false.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -212,34 +212,53 @@ impl Test {
     fn write(&self, table: &Table, id: ColumnId, alias: &str, sql: &mut Statement) {
         let column = table.column(id);
         let compared = Compared::of(&column.kind, &column.sql_type);
-        sql.column(alias, &column.name);
+        match compared.form {
+            Form::Text if !matches!(self, Self::IsNull(_)) => sql
+                .keyword("(")
+                .expression(&output_text(&Statement::column_reference(alias, &column.name)))
+                .keyword(")"),
+            Form::Itself | Form::Jsonb | Form::Text => sql.column(alias, &column.name),
+        };
         match self {
+            // Not `IS NULL`, which holds for a composite value of nothing but NULLs.
             Self::IsNull(wanted) => {
-                sql.keyword(if *wanted { " IS NULL" } else { " IS NOT NULL" });
+                sql.keyword(if *wanted { " IS NOT DISTINCT FROM NULL" } else { " IS DISTINCT FROM NULL" });
             }
             Self::Compare(comparison, operand) => {
                 // LIKE compares text: a pattern is no value of an enum or a domain.
                 let like = matches!(comparison, Comparison::Like | Comparison::Ilike);
                 let operand_type = if like { &QualifiedName::builtin("text") } else { &compared.operand };
-                sql.keyword(compared.cast).keyword(comparison.sql()).bind(Some(operand.clone()), operand_type);
+                sql.keyword(compared.cast()).keyword(comparison.sql()).bind(Some(operand.clone()), operand_type);
             }
-            Self::In(operands) => write_list(sql, &compared, " = ANY(", operands, column.array_type.as_ref()),
-            Self::NotIn(operands) => write_list(sql, &compared, " <> ALL(", operands, column.array_type.as_ref()),
+            Self::In(operands) => write_list(sql, &compared, " = ANY(", operands, column),
+            Self::NotIn(operands) => write_list(sql, &compared, " <> ALL(", operands, column),
         }
     }
 }
 
 /// As what values of a column are compared, where not as themselves.
 struct Compared {
-    cast: &'static str,
+    form: Form,
     operand: QualifiedName,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Itself,
+    Jsonb,
+    /// The text of the output function, which is what a row of the log has.
+    Text,
 }
 
 impl Compared {
     fn of(kind: &Kind, sql_type: &QualifiedName) -> Self {
         match kind {
-            Kind::Json => Self { cast: "::pg_catalog.jsonb", operand: QualifiedName::builtin("jsonb") },
-            Kind::Opaque => Self { cast: "::pg_catalog.text", operand: QualifiedName::builtin("text") },
+            Kind::Json => Self { form: Form::Jsonb, operand: QualifiedName::builtin("jsonb") },
+            Kind::Opaque => Self { form: Form::Text, operand: QualifiedName::builtin("text") },
+            // A cast to `name` would cut a long operand, and so make it equal to another.
+            Kind::String if *sql_type == QualifiedName::builtin("name") => {
+                Self { form: Form::Itself, operand: QualifiedName::builtin("text") }
+            }
             Kind::Boolean
             | Kind::Int
             | Kind::BigInt
@@ -255,22 +274,24 @@ impl Compared {
             | Kind::Jsonb
             | Kind::Bytes
             | Kind::Enum(_)
-            | Kind::Array(_) => Self { cast: "", operand: sql_type.clone() },
+            | Kind::Array(_) => Self { form: Form::Itself, operand: sql_type.clone() },
+        }
+    }
+
+    fn cast(&self) -> &'static str {
+        match self.form {
+            Form::Jsonb => "::pg_catalog.jsonb",
+            Form::Itself | Form::Text => "",
         }
     }
 }
 
-fn write_list(
-    sql: &mut Statement,
-    compared: &Compared,
-    operator: &'static str,
-    operands: &[String],
-    array_type: Option<&QualifiedName>,
-) {
+fn write_list(sql: &mut Statement, compared: &Compared, operator: &'static str, operands: &[String], column: &Column) {
     let text_array = QualifiedName::builtin("_text");
-    let array_type = if compared.cast.is_empty() { array_type.unwrap_or(&text_array) } else { &text_array };
+    let own_array = column.array_type.as_ref().filter(|_| compared.operand == column.sql_type);
+    let array_type = own_array.unwrap_or(&text_array);
     let literal = array_literal(operands.iter().map(|operand| Some(operand.as_str())));
-    sql.keyword(compared.cast).keyword(operator).bind(Some(literal), array_type).keyword(")");
+    sql.keyword(compared.cast()).keyword(operator).bind(Some(literal), array_type).keyword(")");
 }
 
 fn null_refused(field: &str) -> Error {

@@ -3,6 +3,7 @@
 //! the session settings of [`SESSION`].
 
 use crate::model::{ColumnId, Kind, Model, Table};
+use crate::sql::output_text;
 
 /// Settings of every session, also the replication stream's, on which the text of values depends.
 pub const SESSION: [(&str, &str); 5] = [
@@ -80,10 +81,11 @@ pub fn json_expression(model: &Model, kind: &Kind, expression: &str) -> String {
         | Kind::Date
         | Kind::Json
         | Kind::Jsonb => expression.to_owned(),
-        // Times and the rest as their text; so are numbers that JSON would round.
-        Kind::BigInt | Kind::BigDecimal | Kind::Time | Kind::Duration | Kind::Bytes | Kind::Opaque => {
+        // Times and bytes as their text; so are numbers that JSON would round.
+        Kind::BigInt | Kind::BigDecimal | Kind::Time | Kind::Duration | Kind::Bytes => {
             format!("{expression}::pg_catalog.text")
         }
+        Kind::Opaque => output_text(expression),
         Kind::Enum(id) => {
             let mut sql = format!("CASE {expression}::pg_catalog.text");
             for value in &model.enum_type(*id).values {
@@ -94,9 +96,11 @@ pub fn json_expression(model: &Model, kind: &Kind, expression: &str) -> String {
         Kind::Array(element) => match &**element {
             Kind::Enum(id) => {
                 let cases = json_expression(model, &Kind::Enum(*id), "element");
+                // One list, however many dimensions there are: unnest knows no other.
                 format!(
-                    "(SELECT pg_catalog.array_agg({cases} ORDER BY position) FROM pg_catalog.unnest({expression}) \
-                     WITH ORDINALITY AS elements(element, position) HAVING {expression} IS NOT NULL)"
+                    "(SELECT coalesce(pg_catalog.array_agg({cases} ORDER BY position), '{{}}') \
+                     FROM pg_catalog.unnest({expression}) WITH ORDINALITY AS elements(element, position) \
+                     HAVING {expression} IS NOT NULL)"
                 )
             }
             Kind::BigInt | Kind::BigDecimal | Kind::Time | Kind::Duration | Kind::Bytes | Kind::Opaque => {
@@ -164,6 +168,9 @@ fn write_array(model: &Model, element: &Kind, text: &str, json: &mut Vec<u8>) {
     let mut characters = text[start..].chars().peekable();
     let mut value = String::new();
     let mut quoted = false;
+    let mut depth = 0;
+    // Dimensions are lists within lists; but see `json_expression` about enums.
+    let is_list = |depth: usize| depth == 1 || !matches!(element, Kind::Enum(_));
     let finish = |value: &mut String, quoted: &mut bool, json: &mut Vec<u8>| {
         if *quoted || !value.is_empty() {
             if !*quoted && value == "NULL" {
@@ -177,10 +184,14 @@ fn write_array(model: &Model, element: &Kind, text: &str, json: &mut Vec<u8>) {
     };
     while let Some(character) = characters.next() {
         match character {
-            '{' => json.push(b'['),
+            '{' => {
+                depth += 1;
+                json.extend(is_list(depth).then_some(b'['));
+            }
             '}' => {
                 finish(&mut value, &mut quoted, json);
-                json.push(b']');
+                json.extend(is_list(depth).then_some(b']'));
+                depth = depth.saturating_sub(1);
             }
             ',' => {
                 finish(&mut value, &mut quoted, json);

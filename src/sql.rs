@@ -107,6 +107,13 @@ fn push_identifier(text: &mut String, name: &str) {
     text.push('"');
 }
 
+/// The text that the output function of the type gives for `expression`, as the log has it; NULL for NULL. A cast to
+/// text is something else for `inet`, which gets a mask, and for `char(n)`, which loses its spaces.
+pub fn output_text(expression: &str) -> String {
+    // `IS NOT NULL` would be false of a composite value with one NULL in it.
+    format!("CASE WHEN {expression} IS DISTINCT FROM NULL THEN pg_catalog.concat({expression}) END")
+}
+
 /// The text form of a one-dimensional array, from the text forms of its elements.
 /// <https://www.postgresql.org/docs/current/arrays.html#ARRAYS-IO>
 pub fn array_literal<'a>(elements: impl IntoIterator<Item = Option<&'a str>>) -> String {

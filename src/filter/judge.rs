@@ -141,12 +141,16 @@ fn inexact(column: &Column, test: &Test) -> Option<&'static str> {
     let folded = matches!(test, Test::Compare(Comparison::Ilike, _));
     match (&column.kind, column.collation) {
         (Kind::Json | Kind::Jsonb, _) => Some("equality of JSON documents is known to Postgres alone"),
-        (Kind::Array(element), _) if matches!(**element, Kind::Float | Kind::BigDecimal | Kind::Json | Kind::Jsonb) => {
+        (Kind::Array(element), _)
+            if matches!(**element, Kind::Float | Kind::BigDecimal | Kind::Duration | Kind::Json | Kind::Jsonb) =>
+        {
             Some("equal elements can have different texts")
         }
         (_, Collation::Equivalence) => Some("its collation takes different texts for equal"),
         (Kind::String, Collation::Language) if order => Some("the order of text depends on the collation"),
-        (Kind::String, Collation::Language) if folded => Some("upper and lower case depend on the collation"),
+        (Kind::String, Collation::Language | Collation::ByteOrder) if folded => {
+            Some("upper and lower case depend on the collation")
+        }
         (Kind::Time, _) if order && column.sql_type.name == "timetz" => Some("the order of times with zones"),
         _ => None,
     }

@@ -18,7 +18,9 @@ WITH served AS (
       'array_type', CASE WHEN ar.oid IS NOT NULL THEN json_build_object('schema', an.nspname, 'name', ar.typname) END,
       'type_oid', ty.oid::bigint,
       'base_oid', base.oid::bigint,
-      'element_oid', CASE WHEN base.typcategory = 'A' THEN nullif(base.typelem, 0)::bigint END,
+      -- Not int2vector and its kin, which have elements too, and a text form of their own.
+      'element_oid', (SELECT e.oid::bigint FROM pg_catalog.pg_type e
+                      WHERE e.oid = base.typelem AND e.typarray = base.oid),
       'not_null', a.attnotnull OR ty.typnotnull,
       'has_default', a.atthasdef OR a.attidentity <> '' OR ty.typdefault IS NOT NULL,
       'identity', a.attidentity,
@@ -26,8 +28,13 @@ WITH served AS (
       'collation', CASE
           WHEN a.attcollation = 0 THEN 'bytes'
           WHEN NOT co.collisdeterministic THEN 'equivalence'
-          WHEN coalesce(nullif(co.collname, 'default'), d.datcollate) IN ('C', 'POSIX', 'ucs_basic') THEN 'bytes'
-          ELSE 'language' END,
+          WHEN co.collname IN ('C', 'POSIX', 'ucs_basic') THEN 'bytes'
+          WHEN co.collname <> 'default' THEN 'language'
+          -- The provider of the database's own collation is told since Postgres 15: libc, ICU, or built in.
+          WHEN d.provider = 'b' THEN CASE WHEN d.locale = 'C' THEN 'bytes' ELSE 'byteorder' END
+          WHEN d.provider <> 'c' OR d.datcollate NOT IN ('C', 'POSIX') THEN 'language'
+          WHEN d.datctype IN ('C', 'POSIX') THEN 'bytes'
+          ELSE 'byteorder' END,
       'comment', pg_catalog.col_description(t.oid, a.attnum)) AS json
   FROM tables t
   JOIN pg_catalog.pg_attribute a ON a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped
@@ -43,8 +50,10 @@ WITH served AS (
     SELECT domain.oid AS base_oid FROM domain WHERE domain.kind <> 'd') chain
   JOIN pg_catalog.pg_type base ON base.oid = chain.base_oid
   LEFT JOIN pg_catalog.pg_collation co ON co.oid = a.attcollation
-  CROSS JOIN pg_catalog.pg_database d
-  WHERE d.datname = pg_catalog.current_database()
+  CROSS JOIN (
+    SELECT d.datcollate, d.datctype, coalesce(to_jsonb(d) ->> 'datlocprovider', 'c') AS provider,
+           to_jsonb(d) ->> 'datlocale' AS locale
+    FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database()) d
 )
 SELECT json_build_object(
   'tables', coalesce((

@@ -168,8 +168,10 @@ pub enum Writing {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Collation {
-    /// Order and equality of bytes (`C`), or not text at all.
+    /// Order and equality of bytes, upper and lower case of ASCII (`C`); or not text at all.
     Bytes,
+    /// Order and equality of bytes, upper and lower case of a language (`C.UTF-8`).
+    ByteOrder,
     /// Equality of bytes, order of a language.
     Language,
     /// Not even equality is that of bytes (a nondeterministic collation).

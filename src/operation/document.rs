@@ -154,7 +154,7 @@ fn errors(code: Code, diagnostics: &DiagnosticList) -> Vec<Error> {
     if found.iter().any(|json| !consequence(&json.message)) {
         found.retain(|json| !consequence(&json.message));
     }
-    found
+    let mut errors: Vec<Error> = found
         .into_iter()
         .take(MOST)
         .map(|json| {
@@ -163,5 +163,8 @@ fn errors(code: Code, diagnostics: &DiagnosticList) -> Vec<Error> {
             error.locations = json.locations.iter().map(|place| (place.line, place.column)).collect();
             error
         })
-        .collect()
+        .collect();
+    // Of two braces that are missing at the end, the parser says so twice.
+    errors.dedup_by(|a, b| a.message == b.message && a.locations == b.locations);
+    errors
 }

@@ -121,6 +121,11 @@ impl Requests {
             results.values.push(value);
             results.transaction = id.or(results.transaction);
         }
+        if results.transaction.is_none() {
+            // No step found a row. The answer names its transaction all the same, as that of one step does.
+            let id = sqlx::query_scalar("SELECT pg_catalog.pg_current_xact_id()::text").fetch_one(&mut *transaction);
+            results.transaction = id.await.map_err(|error| Failure { error, at: None })?;
+        }
         transaction.commit().await.map_err(|error| Failure { error, at: None })?;
         Ok(results)
     }

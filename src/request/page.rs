@@ -13,7 +13,7 @@ use crate::operation::Field;
 use crate::schema::{ConnectionField, Meaning};
 use crate::sql::{QualifiedName, Statement};
 
-/// The number of a row on its page, from 1; beside the columns of a table, hence no name that one has.
+/// The number of a row, from 1, in the direction walked; beside the columns of a table, hence no name that one has.
 const NUMBER: &str = "everwire number";
 /// The row's cursor, likewise.
 const CURSOR: &str = "everwire cursor";
@@ -69,6 +69,11 @@ impl Page {
         };
         let offset = number("offset", planner.limits.max_offset)?.unwrap_or(0);
         Ok(Self { filter, order, walk, rows, start, stop, offset })
+    }
+
+    /// The number of the page's last row among those after `start`: numbers count what `offset` leaves out.
+    fn last_number(&self) -> u64 {
+        self.offset + self.rows
     }
 
     fn write_where(&self, table: &Table, alias: &str, parent: Option<Parent<'_>>, sql: &mut Statement) {
@@ -282,7 +287,7 @@ impl<'a> Connection<'a, '_> {
             head.keyword(" FILTER (WHERE ")
                 .column(self.alias, NUMBER)
                 .keyword(" <= ")
-                .number(self.page.rows)
+                .number(self.page.last_number())
                 .keyword(")");
         }
         head.keyword(", '[]')");
@@ -332,9 +337,15 @@ impl<'a> Connection<'a, '_> {
             Walk::Backwards => ConnectionField::EndCursor,
         };
         match meaning {
+            // The row of the cursor that the walk stops at follows the page.
+            ConnectionField::HasNextPage | ConnectionField::HasPreviousPage
+                if meaning == ahead && page.stop.is_some() =>
+            {
+                head.keyword("true");
+            }
             ConnectionField::HasNextPage | ConnectionField::HasPreviousPage if meaning == ahead => {
                 head.keyword("coalesce(pg_catalog.max(").column(self.alias, NUMBER).keyword(") > ");
-                head.number(page.rows).keyword(", false)");
+                head.number(page.last_number()).keyword(", false)");
             }
             // What was walked past: the row of the cursor itself, or those left out by `offset`.
             ConnectionField::HasNextPage | ConnectionField::HasPreviousPage => {
@@ -344,7 +355,7 @@ impl<'a> Connection<'a, '_> {
                 head.keyword("(pg_catalog.array_agg(").column(self.alias, CURSOR).keyword(" ORDER BY ");
                 head.column(self.alias, NUMBER).keyword(if meaning == first { "" } else { " DESC" });
                 head.keyword(") FILTER (WHERE ").column(self.alias, NUMBER).keyword(" <= ");
-                head.number(page.rows).keyword("))[1]");
+                head.number(page.last_number()).keyword("))[1]");
             }
             ConnectionField::Nodes
             | ConnectionField::Edges

@@ -11,6 +11,10 @@ use crate::sql::Statement;
 use super::rows::Rows;
 use super::{page, write};
 
+/// Parameters of one statement, as many as the count in a Bind message can say.
+/// <https://www.postgresql.org/docs/current/protocol-message-formats.html#PROTOCOL-MESSAGE-FORMATS-BIND>
+const MOST_VALUES: usize = 65_535;
+
 /// Limits on what one operation may ask of the database.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
@@ -133,7 +137,28 @@ pub fn plan(
         (_, Kind::Mutation) => Work::Mutation(steps),
         (_, Kind::Query | Kind::Subscription) => Work::Query(statement),
     };
+    check_values(&work)?;
     Ok(Plan { fields: sources, work })
+}
+
+/// Refuses statements with more parameters than the protocol can count.
+fn check_values(work: &Work) -> Result<(), Error> {
+    let most = match work {
+        Work::Nothing => 0,
+        Work::Query(statement) => statement.binds.len(),
+        Work::Mutation(steps) => {
+            let counts = steps.iter().map(|step| match step {
+                Step::Whole(statement) => statement.binds.len(),
+                Step::ThenRead { write, read } => write.binds.len().max(read.binds.len()),
+            });
+            counts.max().unwrap_or_default()
+        }
+    };
+    if most <= MOST_VALUES {
+        return Ok(());
+    }
+    let message = format!("the operation compares with {most} values; {MOST_VALUES} are allowed: use `in` for a list");
+    Err(Error::new(Code::Limit, message))
 }
 
 impl<'a> Planner<'a> {

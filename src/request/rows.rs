@@ -32,10 +32,11 @@ impl<'a> Rows<'a> {
         Self { planner, aliases: 0 }
     }
 
-    /// An alias that nothing else in the statement has.
+    /// An alias that nothing else in the statement has. A response key is a column's name, and a column hides a row
+    /// of the same name; hence a character that no name of GraphQL can have.
     pub(super) fn alias(&mut self) -> String {
         self.aliases += 1;
-        format!("t{}", self.aliases)
+        format!("#{}", self.aliases)
     }
 
     /// Prints `SELECT row_to_json(o) FROM (SELECT … <from>) AS o`: null where there is no row.
@@ -118,7 +119,8 @@ pub(super) fn write_typename(name: &str, sql: &mut Statement) {
 /// Prints ` AS "key"`.
 pub(super) fn write_key(field: &Field, sql: &mut Statement) -> Result<(), Error> {
     if field.key.len() > LONGEST_KEY {
-        let message = format!("the response key `{}` is longer than {LONGEST_KEY} bytes: use an alias", field.key);
+        let message =
+            format!("the response key `{}` is longer than {LONGEST_KEY} bytes: use a shorter alias", field.key);
         return Err(Error::new(Code::Limit, message));
     }
     sql.keyword(" AS ").identifier(&field.key);

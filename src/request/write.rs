@@ -8,7 +8,7 @@ use crate::input::{self, Input};
 use crate::model::{ColumnId, Table, Writing};
 use crate::operation::Field;
 use crate::schema::Meaning;
-use crate::sql::Statement;
+use crate::sql::{Statement, output_text};
 
 /// The rows written.
 const WRITTEN: &str = "written";
@@ -61,7 +61,7 @@ fn then_read<'a>(planner: &Planner<'a>, field: &Field, table: &'a Table, write: 
     let mut sql = Statement { text: String::new(), binds: write.binds };
     sql.keyword("WITH ").identifier(WRITTEN).keyword(" AS (").expression(&write.text).keyword(") SELECT ");
     for id in &table.key {
-        sql.identifier(&table.column(*id).name).keyword("::text, ");
+        sql.expression(&output_text(&Statement::column_reference(WRITTEN, &table.column(*id).name))).keyword(", ");
     }
     sql.keyword("pg_catalog.pg_current_xact_id()::text FROM ").identifier(WRITTEN);
     // The key's values are not known yet: they take the first places among the parameters.
@@ -70,10 +70,10 @@ fn then_read<'a>(planner: &Planner<'a>, field: &Field, table: &'a Table, write: 
     read.keyword("SELECT (");
     let filter = Filter::key(key);
     let mut condition = Statement::new();
-    filter.write(table, "t1", &mut condition);
+    filter.write(table, "#1", &mut condition);
     read.binds = condition.binds.clone();
     Rows::new(*planner).write_object(field.fields(), table, &mut read, |alias, sql| {
-        debug_assert_eq!(alias, "t1");
+        debug_assert_eq!(alias, "#1");
         sql.keyword(" FROM ").qualified(&table.sql).keyword(" AS ").identifier(alias).keyword(" WHERE ");
         sql.expression(&condition.text);
     })?;

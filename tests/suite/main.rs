@@ -1,9 +1,17 @@
 //! Everwire from outside, on a real Postgres that each test starts for itself.
 
 mod client;
+mod golden;
+mod hostile;
 mod http;
+mod judgement;
+mod layout;
+mod pages;
 mod protocol;
+mod seed;
 mod readme;
 mod schema;
 mod structure;
+mod values;
 mod world;
+mod writes;

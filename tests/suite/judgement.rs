@@ -1,0 +1,317 @@
+//! The two meanings of a filter, as SQL and as a judgement in memory, on random rows. Postgres is right.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use everwire::error::Code;
+use everwire::filter::judge::{Judge, needs_canonical};
+use everwire::filter::{Comparison, Filter, Test};
+use everwire::model::{self, Column, ColumnId, Kind, Table, is_orderable};
+use everwire::request;
+use everwire::sql::Statement;
+use rand::rngs::StdRng;
+use rand::seq::IndexedRandom;
+use rand::{Rng, SeedableRng};
+use sqlx::postgres::{PgConnectOptions, PgRow};
+use sqlx::{AssertSqlSafe, PgPool, Row, ValueRef, raw_sql};
+
+use crate::seed;
+use crate::world::World;
+
+const ROWS: usize = 200;
+const FILTERS: usize = 800;
+
+/// Columns, each with values that are near each other: equal in several ways, next to each other, at the ends.
+const COLUMNS: &[(&str, &[&str])] = &[
+    ("boolean", &["t", "f"]),
+    ("integer", &["-2147483648", "-1", "0", "1", "2147483647"]),
+    ("smallint", &["-32768", "-1", "0", "1", "32767"]),
+    ("bigint", &["-9223372036854775808", "-1", "0", "9007199254740992", "9007199254740993", "9223372036854775807"]),
+    ("real", &["NaN", "Infinity", "-Infinity", "-0", "0", "0.1", "0.10000001", "16777216", "16777217", "-1e-45"]),
+    (
+        "double precision",
+        &["NaN", "Infinity", "-Infinity", "-0", "0", "0.1", "0.1000000000000000055", "1e300", "5e-324"],
+    ),
+    (
+        "numeric",
+        &[
+            "NaN",
+            "Infinity",
+            "-Infinity",
+            "0",
+            "0.000",
+            "-0.0",
+            "1.1",
+            "1.10",
+            "1e50",
+            "1e-30",
+            "12345678901234567890.1",
+        ],
+    ),
+    // By the database's own collation: the order of C, but upper and lower case of C.UTF-8.
+    ("text", &[]),
+    ("text COLLATE \"C\"", &[]),
+    ("text COLLATE \"und-x-icu\"", &[]),
+    ("text COLLATE folded", &[]),
+    ("varchar(6)", &[]),
+    // The last is one letter too long.
+    (
+        "name",
+        &[
+            "",
+            "a",
+            "A",
+            "é",
+            "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
+            "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
+        ],
+    ),
+    ("char(3)", &["a", "a ", "b", ""]),
+    (
+        "uuid",
+        &[
+            "00000000-0000-0000-0000-000000000000",
+            "{A0000000-0000-0000-0000-00000000000f}",
+            "a0000000000000000000000000000010",
+        ],
+    ),
+    (
+        "timestamptz",
+        &[
+            "infinity",
+            "-infinity",
+            "2026-01-31 12:30:00+00",
+            "2026-01-31T13:30:00+01",
+            "2026-01-31 12:30:00.000001+00",
+            "0044-03-15 BC",
+            "0045-03-15 BC",
+            "10000-01-01",
+            "9999-12-31 23:59:59.999999+00",
+            "1969-12-31 23:59:59.999999+00",
+        ],
+    ),
+    ("timestamp", &["infinity", "-infinity", "2026-01-31 12:30:00", "2026-01-31 12:30", "0001-01-01", "0001-12-31 BC"]),
+    (
+        "date",
+        &[
+            "infinity",
+            "-infinity",
+            "2026-01-31",
+            "20260131",
+            "0001-01-01",
+            "0001-12-31 BC",
+            "4713-01-01 BC",
+            "10000-01-01",
+        ],
+    ),
+    ("time", &["00:00", "24:00:00", "12:30:00.5", "12:30:00.45", "12:30", "23:59:59.999999"]),
+    ("timetz", &["12:00:00+00", "13:00:00+01", "12:00:00-00", "24:00:00+00"]),
+    (
+        "interval",
+        &[
+            "0",
+            "1 month",
+            "30 days",
+            "720 hours",
+            "1 mon -1 day",
+            "29 days",
+            "-0.5 seconds",
+            "-1 second",
+            "0.000001 seconds",
+            "1 year",
+            "360 days",
+            "12 mons",
+            "-1 year",
+            "-12 mons -1 second",
+            "178000000 years",
+        ],
+    ),
+    ("bytea", &["", "\\x00", "\\x00ff", "\\xFF", "\\001"]),
+    ("mood", &["low", "NULL", "high", "a,b"]),
+    ("inet", &["192.168.1.1", "192.168.1.1/32", "192.168.1.0/24", "::1"]),
+    ("pair", &["(1,)", "(1,a)", "(,)"]),
+    ("jsonb", &["{}", "{\"a\": 1}", "[1.0]", "[1]", "null"]),
+    ("integer[]", &["{}", "{1}", "{1,NULL}", "{NULL,1}", "{{1},{2}}", "{1,2}", "[0:0]={1}"]),
+    ("bigint[]", &["{}", "{1}", "{01}", "{2,1}"]),
+    ("boolean[]", &["{}", "{t}", "{true,f}"]),
+    ("text[]", &["{}", "{a}", "{\"a\"}", "{NULL}", "{\"NULL\"}", "{\"\"}", "{a,b}", "{\"a,b\"}", "{é}"]),
+    ("text[] COLLATE folded", &["{}", "{a}", "{A}"]),
+    ("double precision[]", &["{-0}", "{0}", "{NaN}"]),
+    ("numeric[]", &["{1.0}", "{1.00}"]),
+    ("uuid[]", &["{}", "{a0000000000000000000000000000010}", "{A0000000-0000-0000-0000-000000000010}"]),
+    ("timestamptz[]", &["{infinity}", "{2026-01-31 12:30:00+00}", "{2026-01-31 13:30:00+01}"]),
+    ("timetz[]", &["{12:00:00+00}", "{13:00:00+01}"]),
+    ("interval[]", &["{1 month}", "{30 days}", "{720 hours}", "{0}"]),
+    ("mood[]", &["{}", "{low}", "{low,NULL}", "{\"NULL\",high}"]),
+    ("bytea[]", &["{}", "{\"\\\\xFF\"}", "{\"\\\\xff\"}"]),
+];
+
+const PREPARE: &str = "CREATE TYPE mood AS ENUM ('low', 'NULL', 'high'); ALTER TYPE mood ADD VALUE 'a,b' BEFORE 'high'; \
+     CREATE TYPE pair AS (a int, b text); \
+     CREATE COLLATION folded (provider = icu, locale = 'und-u-ks-level2', deterministic = false)";
+
+async fn fill(pool: &PgPool, random: &mut StdRng) {
+    for statement in PREPARE.split("; ") {
+        raw_sql(AssertSqlSafe(statement)).execute(pool).await.expect("a type");
+    }
+    let columns: Vec<String> = COLUMNS.iter().enumerate().map(|(n, (ty, _))| format!("c{n} {ty}")).collect();
+    let create = format!("CREATE TABLE judged (id integer PRIMARY KEY, {})", columns.join(", "));
+    raw_sql(AssertSqlSafe(create)).execute(pool).await.expect("a table");
+    let rows: Vec<String> = (0..ROWS)
+        .map(|id| {
+            let values: Vec<String> = COLUMNS.iter().map(|(_, values)| literal(values, random)).collect();
+            format!("({id}, {})", values.join(", "))
+        })
+        .collect();
+    let insert = format!("INSERT INTO judged VALUES {}", rows.join(", "));
+    raw_sql(AssertSqlSafe(insert)).execute(pool).await.expect("rows");
+}
+
+fn literal(values: &[&str], random: &mut StdRng) -> String {
+    if random.random_ratio(1, 5) {
+        return "NULL".to_owned();
+    }
+    format!("'{}'", value(values, random).replace('\'', "''"))
+}
+
+/// One of the values, or text where there are none.
+fn value(values: &[&str], random: &mut StdRng) -> String {
+    const LETTERS: [&str; 12] = ["a", "A", "b", "B", "é", "É", "ß", "_", "%", "\\", "🌙", " "];
+    match values.choose(random) {
+        Some(value) => (*value).to_owned(),
+        None => (0..random.random_range(0..4)).filter_map(|_| LETTERS.choose(random).copied()).collect(),
+    }
+}
+
+/// A pattern; never with an escape at its end, which Postgres refuses only where it comes to look at it.
+fn pattern(random: &mut StdRng) -> String {
+    const PARTS: [&str; 12] = ["a", "A", "b", "É", "é", "_", "%", "%%", "\\%", "\\_", "\\\\", "\\a"];
+    (0..random.random_range(0..5)).filter_map(|_| PARTS.choose(random).copied()).collect()
+}
+
+fn filter(table: &Table, depth: usize, random: &mut StdRng) -> Filter {
+    let several = |random: &mut StdRng| {
+        let count = random.random_range(0..4);
+        (0..count).map(|_| filter(table, depth - 1, random)).collect()
+    };
+    match random.random_range(0..if depth == 0 { 1 } else { 6 }) {
+        3 => Filter::All(several(random)),
+        4 => Filter::Any(several(random)),
+        5 => Filter::Not(Box::new(filter(table, depth - 1, random))),
+        _ => {
+            let id = ColumnId(random.random_range(1..table.columns.len()));
+            Filter::Test(id, test(table.column(id), COLUMNS[id.0 - 1].1, random))
+        }
+    }
+}
+
+/// A test that the column's filter offers.
+fn test(column: &Column, values: &[&str], random: &mut StdRng) -> Test {
+    use Comparison::{Eq, Gt, Gte, Ilike, Like, Lt, Lte, Ne};
+    let has_lists = !matches!(column.kind, Kind::Json | Kind::Jsonb | Kind::Array(_));
+    let comparisons = match &column.kind {
+        Kind::String => &[Eq, Ne, Lt, Lte, Gt, Gte, Like, Ilike][..],
+        kind if is_orderable(kind) => &[Eq, Ne, Lt, Lte, Gt, Gte][..],
+        _ => &[Eq, Ne][..],
+    };
+    let operands = |random: &mut StdRng| (0..random.random_range(0..4)).map(|_| value(values, random)).collect();
+    match random.random_range(0..8) {
+        0 => Test::IsNull(random.random()),
+        1 if has_lists => Test::In(operands(random)),
+        2 if has_lists => Test::NotIn(operands(random)),
+        _ => {
+            let comparison = *comparisons.choose(random).expect("a comparison");
+            let is_pattern = matches!(comparison, Like | Ilike);
+            Test::Compare(comparison, if is_pattern { pattern(random) } else { value(values, random) })
+        }
+    }
+}
+
+/// The filter with its operands as Postgres puts them out, where the judge cannot tell by itself.
+async fn canonical(pool: &PgPool, table: &Table, mut filter: Filter) -> Filter {
+    let mut sql = Statement::new();
+    sql.keyword("SELECT ARRAY[NULL");
+    filter.operands_mut(&mut |id, operand| {
+        if needs_canonical(&table.column(id).kind) {
+            sql.keyword(", ").bind(Some(operand.clone()), &table.column(id).sql_type).keyword("::text");
+        }
+    });
+    sql.keyword("]::text[]");
+    let row = fetch(pool, &sql).await.remove(0);
+    let texts: Vec<Option<String>> = row.get(0);
+    let mut texts = texts.into_iter().flatten();
+    filter.operands_mut(&mut |id, operand| {
+        if needs_canonical(&table.column(id).kind) {
+            *operand = texts.next().expect("an operand");
+        }
+    });
+    filter
+}
+
+async fn fetch(pool: &PgPool, sql: &Statement) -> Vec<PgRow> {
+    let mut query = sqlx::query(AssertSqlSafe(sql.text.clone()));
+    for bind in &sql.binds {
+        query = query.bind(bind.clone());
+    }
+    query.fetch_all(pool).await.unwrap_or_else(|error| panic!("{error}: {} {:?}", sql.text, sql.binds))
+}
+
+fn texts(row: &PgRow) -> Vec<Option<String>> {
+    let text = |column| {
+        let value = row.try_get_raw(column).expect("a column");
+        (!value.is_null()).then(|| value.as_str().expect("text").to_owned())
+    };
+    (0..row.len()).map(text).collect()
+}
+
+#[tokio::test]
+async fn a_filter_means_the_same_to_the_database_and_to_the_judge() {
+    let world = World::start().await;
+    let options: PgConnectOptions = world.url().parse().expect("an address");
+    let pool = request::connect(options, 2, Duration::from_secs(30));
+    let mut random = StdRng::seed_from_u64(seed::take());
+    fill(&pool, &mut random).await;
+    let model = model::load(&pool, &["public".to_owned()]).await.expect("the catalog");
+    let (_, table) = model.tables().find(|(_, table)| table.sql.name == "judged").expect("the table");
+    // As the log has them: simple queries give the text of the output functions.
+    let rows = raw_sql("SELECT * FROM judged ORDER BY id").fetch_all(&pool).await.expect("rows");
+    let rows: Vec<Vec<Option<String>>> = rows.iter().map(texts).collect();
+    let (mut judged, mut passed, mut wrong) = (0, 0, Vec::new());
+    for number in 0..FILTERS {
+        // Every third is one test alone, so that what is refused of one column hides nothing of the others.
+        let filter = filter(table, number % 3, &mut random);
+        let filter = canonical(&pool, table, filter).await;
+        let judge = match Judge::compile(&model, table, &filter) {
+            Ok(judge) => judge,
+            Err(error) if error.code == Code::Unsupported => continue,
+            Err(error) => panic!("{error}: {filter:?}"),
+        };
+        let mut sql = Statement::new();
+        sql.keyword("SELECT id FROM judged AS t WHERE ");
+        filter.write(table, "t", &mut sql);
+        let found: HashSet<i32> = fetch(&pool, &sql).await.iter().map(|row| row.get(0)).collect();
+        for (id, row) in (0..).zip(&rows) {
+            let verdict = judge.passes(&|column: ColumnId| row[column.0].as_deref());
+            judged += 1;
+            passed += usize::from(verdict);
+            if verdict != found.contains(&id) {
+                wrong.push(format!("judge {verdict}: {filter:?}\n  {}\n  {}", sql.text, values(table, &filter, row)));
+                break;
+            }
+        }
+    }
+    println!("{judged} judged, {passed} passed");
+    assert!(wrong.is_empty(), "{} filters are judged otherwise than by Postgres:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(judged >= 20_000 && passed > judged / 10, "{judged} judged, {passed} passed");
+}
+
+/// The columns of a row that a filter speaks of.
+fn values(table: &Table, filter: &Filter, row: &[Option<String>]) -> String {
+    let mut ids = Vec::new();
+    filter.clone().operands_mut(&mut |id, _| ids.push(id));
+    let value = |id: ColumnId| {
+        let ty = COLUMNS[id.0 - 1].0;
+        format!("{} {ty} {:?}", table.column(id).name, row[id.0])
+    };
+    ids.into_iter().map(value).collect::<Vec<_>>().join("; ")
+}
