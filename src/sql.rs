@@ -55,12 +55,6 @@ impl Statement {
         self.qualified(sql_type)
     }
 
-    /// Appends a whole number: digits and nothing else, by its type.
-    pub fn number(&mut self, number: u64) -> &mut Self {
-        self.text.push_str(&number.to_string());
-        self
-    }
-
     /// `"alias"."column"` as SQL.
     pub fn column_reference(alias: &str, column: &str) -> String {
         let mut text = String::new();

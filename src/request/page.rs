@@ -277,38 +277,37 @@ impl<'a> Connection<'a, '_> {
         Ok(object)
     }
 
-    fn write_list(&self, object: &str, head: &mut Statement) {
+    fn write_list(&mut self, object: &str, head: &mut Statement) {
         head.keyword("coalesce(pg_catalog.json_agg(pg_catalog.row_to_json(").identifier(object).keyword(")");
         if self.page.walk == Walk::Backwards {
             head.keyword(" ORDER BY ").column(self.alias, NUMBER).keyword(" DESC");
         }
         head.keyword(")");
         if self.needs.beyond {
-            head.keyword(" FILTER (WHERE ")
-                .column(self.alias, NUMBER)
-                .keyword(" <= ")
-                .number(self.page.last_number())
-                .keyword(")");
+            head.keyword(" FILTER (WHERE ").column(self.alias, NUMBER).keyword(" <= ");
+            self.write_last_number(head);
+            head.keyword(")");
         }
         head.keyword(", '[]')");
     }
 
-    fn write_count(&mut self, rows: &mut Rows<'a>, head: &mut Statement) {
-        let alias = rows.alias();
-        let mut count = Statement::new();
-        std::mem::swap(&mut count.binds, &mut self.tail.binds);
-        count
-            .keyword("(SELECT pg_catalog.count(*) FROM ")
-            .qualified(&self.table.sql)
-            .keyword(" AS ")
-            .identifier(&alias);
-        self.page.write_where(self.table, &alias, self.parent, &mut count);
-        count.keyword(")");
-        std::mem::swap(&mut count.binds, &mut self.tail.binds);
-        head.expression(&count.text);
+    /// Binds the number of the page's last row. The binds of the whole statement are the tail's.
+    fn write_last_number(&mut self, head: &mut Statement) {
+        std::mem::swap(&mut head.binds, &mut self.tail.binds);
+        head.bind(Some(self.page.last_number().to_string()), &QualifiedName::builtin("int8"));
+        std::mem::swap(&mut head.binds, &mut self.tail.binds);
     }
 
-    fn write_page_info(&self, rows: &mut Rows<'_>, field: &Field, head: &mut Statement) -> Result<(), Error> {
+    fn write_count(&mut self, rows: &mut Rows<'a>, head: &mut Statement) {
+        let alias = rows.alias();
+        std::mem::swap(&mut head.binds, &mut self.tail.binds);
+        head.keyword("(SELECT pg_catalog.count(*) FROM ").qualified(&self.table.sql).keyword(" AS ").identifier(&alias);
+        self.page.write_where(self.table, &alias, self.parent, head);
+        head.keyword(")");
+        std::mem::swap(&mut head.binds, &mut self.tail.binds);
+    }
+
+    fn write_page_info(&mut self, rows: &mut Rows<'_>, field: &Field, head: &mut Statement) -> Result<(), Error> {
         let object = rows.alias();
         head.keyword("(SELECT pg_catalog.row_to_json(").identifier(&object).keyword(") FROM (SELECT ");
         for (index, inner) in field.fields().iter().enumerate() {
@@ -326,7 +325,7 @@ impl<'a> Connection<'a, '_> {
         Ok(())
     }
 
-    fn write_page_field(&self, meaning: ConnectionField, head: &mut Statement) {
+    fn write_page_field(&mut self, meaning: ConnectionField, head: &mut Statement) {
         let page = self.page;
         let ahead = match page.walk {
             Walk::Forwards => ConnectionField::HasNextPage,
@@ -345,7 +344,8 @@ impl<'a> Connection<'a, '_> {
             }
             ConnectionField::HasNextPage | ConnectionField::HasPreviousPage if meaning == ahead => {
                 head.keyword("coalesce(pg_catalog.max(").column(self.alias, NUMBER).keyword(") > ");
-                head.number(page.last_number()).keyword(", false)");
+                self.write_last_number(head);
+                head.keyword(", false)");
             }
             // What was walked past: the row of the cursor itself, or those left out by `offset`.
             ConnectionField::HasNextPage | ConnectionField::HasPreviousPage => {
@@ -355,7 +355,8 @@ impl<'a> Connection<'a, '_> {
                 head.keyword("(pg_catalog.array_agg(").column(self.alias, CURSOR).keyword(" ORDER BY ");
                 head.column(self.alias, NUMBER).keyword(if meaning == first { "" } else { " DESC" });
                 head.keyword(") FILTER (WHERE ").column(self.alias, NUMBER).keyword(" <= ");
-                head.number(page.last_number()).keyword("))[1]");
+                self.write_last_number(head);
+                head.keyword("))[1]");
             }
             ConnectionField::Nodes
             | ConnectionField::Edges

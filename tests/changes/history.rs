@@ -167,9 +167,7 @@ async fn the_history_slot_is_advanced_behind_and_bounded() {
     let deadline = Instant::now() + Duration::from_secs(30);
     let mut most = 0;
     for round in 0.. {
-        world
-            .run(format!("INSERT INTO task SELECT {round} * 8000 + n, 8, 'a' FROM generate_series(1, 8000) n"))
-            .await;
+        world.run(format!("INSERT INTO task SELECT {round} * 8000 + n, 8, 'a' FROM generate_series(1, 8000) n")).await;
         most = most.max(held().await);
         if round >= 5 && held().await < most / 2 {
             return;
