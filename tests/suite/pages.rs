@@ -67,10 +67,11 @@ impl Walk<'_> {
 
     /// A page must be the rows `from..to` of the list and say the truth about itself.
     fn check(&self, page: &Value, from: usize, to: usize) {
-        let keys: Vec<&str> = page["nodes"].as_array().unwrap().iter().map(|n| n["id"].as_str().unwrap()).collect();
+        let list = |name: &str| page[name].as_array().expect("a list").clone();
+        let keys: Vec<Value> = list("nodes").iter().map(|node| node["id"].clone()).collect();
         assert_eq!(keys, self.keys[from..to], "the rows {from} to {to} by {}", self.order);
-        let edges = page["edges"].as_array().unwrap();
-        let nodes: Vec<&str> = edges.iter().map(|edge| edge["node"]["id"].as_str().unwrap()).collect();
+        let edges = list("edges");
+        let nodes: Vec<Value> = edges.iter().map(|edge| edge["node"]["id"].clone()).collect();
         assert_eq!(keys, nodes);
         let info = &page["pageInfo"];
         let place = format!("{from}..{to} of {} by {}", self.keys.len(), self.order);
