@@ -13,4 +13,4 @@ mod write;
 
 pub use database::{connect, public_error};
 pub use execute::{Answer, Requests};
-pub use plan::{Limits, Plan, plan};
+pub use plan::{Limits, Plan, Source, Step, Work, plan};
