@@ -1,10 +1,26 @@
 // What the tests have in common: the server's addresses, and rows that other programs write, by `pg`.
+import { getIntrospectionQuery, type ExecutionResult, type IntrospectionQuery } from 'graphql';
 import { Client } from 'pg';
 import { inject, onTestFinished } from 'vitest';
 
 export const BASE = inject('base');
 export const HTTP = `${BASE}/graphql`;
 export const SOCKET = HTTP.replace('http:', 'ws:');
+
+/** The schema as the server tells it to tools. */
+export async function introspect(): Promise<IntrospectionQuery> {
+  const query = getIntrospectionQuery({
+    specifiedByUrl: true,
+    directiveIsRepeatable: true,
+    inputValueDeprecation: true,
+    oneOf: true,
+  });
+  const body = JSON.stringify({ query });
+  const response = await fetch(HTTP, { method: 'POST', headers: { 'content-type': 'application/json' }, body });
+  const { data, errors } = (await response.json()) as ExecutionResult<IntrospectionQuery>;
+  if (!data) throw new Error(JSON.stringify(errors));
+  return data;
+}
 
 /** A connection of another program to the database, until the end of the test. */
 export async function connect(): Promise<Client> {

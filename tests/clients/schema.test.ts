@@ -4,18 +4,15 @@ import path from 'node:path';
 import {
   buildClientSchema,
   buildSchema,
-  getIntrospectionQuery,
   GraphQLSchema,
   isInputObjectType,
   isScalarType,
   lexicographicSortSchema,
   printSchema,
   validateSchema,
-  type ExecutionResult,
-  type IntrospectionQuery,
 } from 'graphql';
 import { expect, test } from 'vitest';
-import { HTTP } from './board';
+import { introspect } from './board';
 
 const WRITTEN = path.resolve(import.meta.dirname, '../../schema.graphql');
 
@@ -30,17 +27,7 @@ function printed(schema: GraphQLSchema): string {
 }
 
 async function introspected(): Promise<GraphQLSchema> {
-  const query = getIntrospectionQuery({
-    specifiedByUrl: true,
-    directiveIsRepeatable: true,
-    inputValueDeprecation: true,
-    oneOf: true,
-  });
-  const body = JSON.stringify({ query });
-  const response = await fetch(HTTP, { method: 'POST', headers: { 'content-type': 'application/json' }, body });
-  const { data, errors } = (await response.json()) as ExecutionResult<IntrospectionQuery>;
-  if (!data) throw new Error(JSON.stringify(errors));
-  return buildClientSchema(data);
+  return buildClientSchema(await introspect());
 }
 
 test('schema.graphql is a valid schema', async () => {

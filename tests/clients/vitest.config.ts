@@ -8,5 +8,6 @@ export default defineConfig({
     globalSetup: './server.ts',
     fileParallelism: false,
     testTimeout: 20_000,
+    expect: { poll: { interval: 10, timeout: 10_000 } },
   },
 });
