@@ -22,7 +22,7 @@ WEB_SOURCES := $(wildcard web/*.json web/*.ts web/*.html) $(shell find web/src -
 PRINT_SCHEMA = folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && \
 	env -u DATABASE_URL EVERWIRE_DATA_DIR="$$folder" cargo run --quiet --profile $(PROFILE) -- schema
 
-.PHONY: run build test test-rust test-web fmt lint schema clean tools postgres nextest web
+.PHONY: run build test test-rust test-web test-clients fmt lint schema clean tools postgres nextest web clients
 
 run: postgres build
 	cargo run --quiet --profile $(PROFILE) -- serve
@@ -30,13 +30,18 @@ run: postgres build
 build: tools web
 	cargo build --profile $(PROFILE)
 
-test: lint test-rust test-web
+test: lint test-rust test-web test-clients
 
 test-rust: tools postgres nextest web
 	cargo nextest run
 
 test-web: web
 	@if command -v npm >/dev/null && [ -f web/package.json ]; then cd web && npm run check --if-present; fi
+
+# Everwire as its clients see it: npm packages, and a browser if there is one.
+test-clients: tools postgres web
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory clients; \
+	else echo "npm is missing: the clients are not tested."; fi
 
 fmt: tools
 	cargo fmt
@@ -51,7 +56,7 @@ schema: tools postgres web
 
 clean:
 	cargo clean
-	rm -rf web/dist web/node_modules
+	rm -rf web/dist web/node_modules tests/clients/node_modules
 
 # What is needed, and installed where it may be.
 
@@ -71,9 +76,13 @@ web:
 	elif command -v npm >/dev/null; then $(MAKE) --no-print-directory web/dist/graphiql.html; \
 	else echo "npm is missing: building without the pages for the browser."; fi
 
+clients: tests/clients/node_modules/.package-lock.json
+	cargo build --quiet
+	cd tests/clients && npm run check && npm test
+
 # npm writes this file at the end of an installation.
-web/node_modules/.package-lock.json: web/package-lock.json
-	cd web && npm ci --no-audit --no-fund
+%/node_modules/.package-lock.json: %/package-lock.json
+	cd $* && npm ci --no-audit --no-fund
 	@touch $@
 
 web/dist/graphiql.html: web/node_modules/.package-lock.json $(WEB_SOURCES)

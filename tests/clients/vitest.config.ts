@@ -1,0 +1,13 @@
+// One Everwire for all tests, one test file at a time: a test that looks at the whole board must not see
+// what another one does to it.
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: {
+    include: ['*.test.ts'],
+    globalSetup: './server.ts',
+    fileParallelism: false,
+    testTimeout: 20_000,
+    expect: { poll: { interval: 10, timeout: 10_000 } },
+  },
+});
