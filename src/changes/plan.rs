@@ -158,8 +158,8 @@ fn row_selection(table: &Table, field: &Field) -> Result<RowSelection, Error> {
             Meaning::Column(id) => RowField::Column(id),
             Meaning::Relation(_) => {
                 let message = format!(
-                    "`{}` is a relation: in a subscription `{}` offers its columns. Follow both tables with `sync`: one \
-                     subscription, in which each table is a field",
+                    "`{}` is a relation: in a subscription `{}` offers its columns. Follow both tables with `sync`, in \
+                     which each is a field of one subscription",
                     inner.name, table.names.type_name
                 );
                 return Err(Error::new(Code::Unsupported, message));

@@ -7,4 +7,5 @@ mod convergence;
 mod postgres;
 mod setup;
 mod stream;
+mod sync;
 mod world;

@@ -6,4 +6,5 @@ mod protocol;
 mod readme;
 mod schema;
 mod structure;
+mod sync;
 mod world;
