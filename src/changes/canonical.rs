@@ -9,8 +9,8 @@ use crate::filter::{Filter, judge};
 use crate::model::{ColumnId, Kind, Table};
 use crate::sql::{QualifiedName, Statement, array_literal};
 
-/// The filter in canonical form. Asks the database only about operands that it alone can bring there.
-pub(super) async fn canonical(pool: &PgPool, table: &Table, mut filter: Filter) -> Result<Filter, Error> {
+/// Brings the filter into canonical form. Asks the database only about operands that it alone can bring there.
+pub(super) async fn canonical(pool: &PgPool, table: &Table, filter: &mut Filter) -> Result<(), Error> {
     let mut open: Vec<(ColumnId, Vec<String>)> = Vec::new();
     filter.operands_mut(&mut |column, operand| match local(&table.column(column).kind, operand) {
         Some(text) => *operand = text,
@@ -20,7 +20,7 @@ pub(super) async fn canonical(pool: &PgPool, table: &Table, mut filter: Filter) 
         },
     });
     if open.is_empty() {
-        return Ok(filter);
+        return Ok(());
     }
     let mut answers = ask(pool, table, &open).await?;
     filter.operands_mut(&mut |column, operand| {
@@ -31,7 +31,7 @@ pub(super) async fn canonical(pool: &PgPool, table: &Table, mut filter: Filter) 
             *operand = text;
         }
     });
-    Ok(filter)
+    Ok(())
 }
 
 /// The canonical form where it is known without the database.

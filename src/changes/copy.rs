@@ -1,5 +1,5 @@
-//! What is there to start with? Takes the rows of a group as of one position of the log: one statement, joined
-//! to the stream by which transactions it sees (never by comparing log positions, since commits become visible
+//! What is there to start with? Takes the rows of a group, of one table or several, as of one position of the log:
+//! one statement, and so one moment, joined to the stream by which transactions it sees (never by comparing log positions, since commits become visible
 //! in another order than they stand in the log). Changes nothing but to move an idle log on.
 
 use std::collections::HashMap;
@@ -12,7 +12,7 @@ use futures_util::TryStreamExt;
 use sqlx::{AssertSqlSafe, Row as _};
 
 use super::commit::Commit;
-use super::effect::{Effect, EffectKind, Incomplete, Scope};
+use super::effect::{Effect, EffectKind, Incomplete, Scope, all_effects};
 use super::follow::Reset;
 use super::group::Group;
 use super::payload::{Envelope, Part, Writer};
@@ -72,19 +72,19 @@ fn unfinished(epoch: Epoch, part: u32) -> Sequence {
 struct Taken {
     snapshot: Snapshot,
     position: Lsn,
-    rows: Vec<Row>,
+    /// By scope.
+    rows: Vec<Vec<Row>>,
 }
 
 /// Takes a copy for a group that is registered already, so that its log holds all that comes after.
 pub(super) async fn take(shared: &Shared, group: &Group) -> Result<StartingCopy, Error> {
     let deadline = Instant::now() + DEADLINE;
-    let table = shared.model.table(group.follow.table);
     loop {
         let incarnation = shared.incarnation()?;
-        let taken = fetch(shared, group, table).await?;
+        let taken = fetch(shared, group).await?;
         wait_for(shared, taken.position, incarnation, deadline).await?;
         if let Some((epoch, commits)) = shared.unseen(&taken.snapshot, taken.position, incarnation)
-            && let Ok(rows) = apply(&group.scope, taken.rows, &commits)
+            && let Ok(rows) = apply(&group.scopes, taken.rows, &commits)
         {
             let at = Sequence { epoch, lsn: taken.position, ordinal: 0 };
             return Ok(encode(&shared.model, group, at, &rows));
@@ -122,51 +122,65 @@ async fn wait_for(shared: &Shared, position: Lsn, incarnation: u64, deadline: In
     }
 }
 
-async fn fetch(shared: &Shared, group: &Group, table: &Table) -> Result<Taken, Error> {
-    let columns = &group.scope.needed;
-    let statement = statement(group, table);
+async fn fetch(shared: &Shared, group: &Group) -> Result<Taken, Error> {
+    let model = &*shared.model;
+    let statement = statement(model, group);
     let mut query = sqlx::query(AssertSqlSafe(statement.text));
     for bind in statement.binds {
         query = query.bind(bind);
     }
     let mut found = query.fetch(&shared.pool);
     let mut seen = None;
-    let mut rows = Vec::new();
+    let mut rows: Vec<Vec<Row>> = group.scopes.iter().map(|_| Vec::new()).collect();
     while let Some(row) = found.try_next().await.map_err(|error| refused(&error))? {
         let text = |index: usize| row.try_get::<Option<&str>, _>(index).map_err(|error| refused(&error));
-        if let (Some(snapshot), Some(position)) = (text(0)?, text(1)?) {
-            seen = Snapshot::read(snapshot).zip(position.parse().ok());
+        let (first, position) = (text(0)?.unwrap_or_default(), text(1)?);
+        if let Some(position) = position {
+            seen = Snapshot::read(first).zip(position.parse().ok());
             continue;
         }
-        let values = columns
+        let index = first.parse::<usize>().unwrap_or(usize::MAX);
+        let known = group.scopes.get(index).zip(rows.get_mut(index));
+        let (scope, rows) = known.ok_or_else(|| Error::new(Code::Internal, "a row of a copy belongs nowhere"))?;
+        let values = scope
+            .needed
             .iter()
             .enumerate()
             .map(|(index, column)| Ok((*column, text(index + 2)?.map_or(Value::Null, Value::Text))));
         let values = values.collect::<Result<Vec<_>, Error>>()?;
-        rows.push(Row::new(table.columns.len(), values.into_iter()));
+        rows.push(Row::new(model.table(scope.table).columns.len(), values.into_iter()));
     }
     let (snapshot, position) = seen.ok_or_else(|| unavailable("the database gave no position"))?;
     Ok(Taken { snapshot, position, rows })
 }
 
-/// One statement, and so one snapshot, for the position and the rows. The position is read after the snapshot
-/// was taken: all that the snapshot sees stands before it.
-fn statement(group: &Group, table: &Table) -> Statement {
-    let columns = &group.scope.needed;
+/// One statement, and so one snapshot, for the position and the rows of all scopes, each with its scope's index.
+/// The position is read after the snapshot was taken: all that the snapshot sees stands before it.
+fn statement(model: &Model, group: &Group) -> Statement {
+    let width = group.scopes.iter().map(|scope| scope.needed.len()).max().unwrap_or_default();
     let mut sql = Statement::new();
     sql.keyword("SELECT pg_catalog.pg_current_snapshot()::pg_catalog.text, ");
     sql.keyword("pg_catalog.pg_current_wal_insert_lsn()::pg_catalog.text");
-    columns.iter().for_each(|_| {
-        sql.keyword(", NULL");
-    });
-    sql.keyword(" UNION ALL SELECT NULL, NULL");
-    for column in columns {
-        sql.keyword(", ");
-        write_text(table, *column, &mut sql);
+    fill(width, &mut sql);
+    for (index, (scope, rows)) in group.scopes.iter().zip(&group.follow.rows).enumerate() {
+        let table = model.table(scope.table);
+        sql.keyword(" UNION ALL SELECT '").expression(&index.to_string()).keyword("', NULL");
+        for column in &scope.needed {
+            sql.keyword(", ");
+            write_text(table, *column, &mut sql);
+        }
+        fill(width - scope.needed.len(), &mut sql);
+        sql.keyword(" FROM ").qualified(&table.sql).keyword(" AS ").identifier("t").keyword(" WHERE ");
+        rows.filter.write(table, "t", &mut sql);
     }
-    sql.keyword(" FROM ").qualified(&table.sql).keyword(" AS ").identifier("t").keyword(" WHERE ");
-    group.follow.filter.write(table, "t", &mut sql);
     sql
+}
+
+/// The columns that another part of the statement has more.
+fn fill(columns: usize, sql: &mut Statement) {
+    for _ in 0..columns {
+        sql.keyword(", NULL");
+    }
 }
 
 /// The text of a value as the log has it, which is what the type's output function gives. A cast to text is the
@@ -195,8 +209,13 @@ pub(super) fn refused(error: &sqlx::Error) -> Error {
     }
 }
 
-/// Brings the rows that a snapshot saw to the position: applies the commits that it did not see.
-fn apply(scope: &Scope, rows: Vec<Row>, unseen: &[Arc<Commit>]) -> Result<Vec<Row>, Incomplete> {
+/// Brings the rows that a snapshot saw to the position: applies the commits that it did not see. Each scope for
+/// itself, since here an emptied table says all about its own rows.
+fn apply(scopes: &[Scope], rows: Vec<Vec<Row>>, unseen: &[Arc<Commit>]) -> Result<Vec<Vec<Row>>, Incomplete> {
+    scopes.iter().zip(rows).map(|(scope, rows)| apply_to(scope, rows, unseen)).collect()
+}
+
+fn apply_to(scope: &Scope, rows: Vec<Row>, unseen: &[Arc<Commit>]) -> Result<Vec<Row>, Incomplete> {
     let concerns = |commit: &Arc<Commit>| {
         commit.changes.iter().any(|change| change.table == scope.table) || commit.truncation(scope.table).is_some()
     };
@@ -211,7 +230,7 @@ fn apply(scope: &Scope, rows: Vec<Row>, unseen: &[Arc<Commit>]) -> Result<Vec<Ro
     };
     rows.into_iter().for_each(|row| put(row, &mut copy, &mut places));
     for commit in unseen {
-        let effects = scope.all_effects(commit)?;
+        let effects = all_effects(std::slice::from_ref(scope), commit)?;
         if effects.truncated {
             copy.clear();
             places.clear();
@@ -239,10 +258,11 @@ fn key_text(key: &[ColumnId], row: &Row) -> String {
     })
 }
 
-fn encode(model: &Model, group: &Group, at: Sequence, rows: &[Row]) -> StartingCopy {
+fn encode(model: &Model, group: &Group, at: Sequence, rows: &[Vec<Row>]) -> StartingCopy {
     let writer = Writer { model, follow: &group.follow };
     // Numbered only to be counted; the position of each is that of the copy.
-    let puts = (1..).zip(rows).map(|(ordinal, row)| Effect { ordinal, kind: EffectKind::Put(row) });
+    let rows = rows.iter().enumerate().flat_map(|(scope, rows)| rows.iter().map(move |row| (scope, row)));
+    let puts = (1..).zip(rows).map(|(ordinal, (scope, row))| Effect { ordinal, scope, kind: EffectKind::Put(row) });
     let mut parts = writer.parts(puts, |_| at).into_iter();
     let first = parts.next().unwrap_or_default();
     let count = parts.len() as u32;

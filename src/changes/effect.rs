@@ -2,11 +2,12 @@
 //! resources out. What the log does not say is never guessed: [`Incomplete`] asks for a fresh copy.
 
 use super::commit::{Commit, OldRow, Operation, RowChange};
+use super::follow::Reset;
 use super::row::Row;
 use crate::filter::judge::Judge;
 use crate::model::{ColumnId, TableId};
 
-/// The rows that a group covers.
+/// Rows of one table that a group covers.
 #[derive(Debug)]
 pub(super) struct Scope {
     pub(super) table: TableId,
@@ -22,6 +23,8 @@ pub(super) struct Scope {
 #[derive(Debug, Clone)]
 pub(super) struct Effect<'a> {
     pub(super) ordinal: u32,
+    /// Which of the group's scopes the row belongs to.
+    pub(super) scope: usize,
     pub(super) kind: EffectKind<'a>,
 }
 
@@ -33,41 +36,62 @@ pub(super) enum EffectKind<'a> {
     Delete(&'a Row),
 }
 
-/// The log does not say enough.
+/// The log does not say enough; and why the fresh copy that helps.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Incomplete;
+pub(super) struct Incomplete(pub(super) Reset);
 
-/// What a commit means for a scope.
+/// The log lacks a part of a row.
+const MISSING: Incomplete = Incomplete(Reset::Expired);
+
+/// What a commit means for some scopes.
 #[derive(Debug)]
 pub(super) struct Effects<'a> {
+    /// Nothing is left of what was there before the commit.
     pub(super) truncated: bool,
     pub(super) list: Vec<Effect<'a>>,
 }
 
-impl Scope {
-    /// The effects of some of a commit's changes, given by their index, in order.
-    pub(super) fn effects<'a>(
-        &self,
-        commit: &'a Commit,
-        changes: impl Iterator<Item = usize>,
-    ) -> Result<Effects<'a>, Incomplete> {
-        let truncation = commit.truncation(self.table);
-        let mut list = Vec::new();
-        for change in changes.map(|index| &commit.changes[index]) {
-            if change.table == self.table && truncation.is_none_or(|ordinal| change.ordinal > ordinal) {
-                self.push_effects(change, &mut list)?;
+/// The effects of some of a commit's changes, given by their index, in the order of the log.
+pub(super) fn effects<'a>(
+    scopes: &[Scope],
+    commit: &'a Commit,
+    changes: impl Iterator<Item = usize>,
+) -> Result<Effects<'a>, Incomplete> {
+    let truncations: Vec<_> = if commit.truncated.is_empty() {
+        Vec::new()
+    } else {
+        scopes.iter().map(|scope| commit.truncation(scope.table)).collect()
+    };
+    let truncated = truncations.iter().any(Option::is_some);
+    // A reset takes the whole copy, and of the tables that were not emptied the commit does not say what is in them.
+    if truncated && truncations.iter().any(Option::is_none) {
+        return Err(Incomplete(Reset::Truncated));
+    }
+    let mut list = Vec::new();
+    for change in changes.map(|index| &commit.changes[index]) {
+        for (index, scope) in scopes.iter().enumerate() {
+            let truncation = truncations.get(index).copied().flatten();
+            if change.table == scope.table && truncation.is_none_or(|ordinal| change.ordinal > ordinal) {
+                scope.push_effects(change, index, &mut list)?;
             }
         }
-        Ok(Effects { truncated: truncation.is_some(), list })
     }
+    Ok(Effects { truncated, list })
+}
 
-    /// The effects of all of a commit's changes.
-    pub(super) fn all_effects<'a>(&self, commit: &'a Commit) -> Result<Effects<'a>, Incomplete> {
-        self.effects(commit, 0..commit.changes.len())
-    }
+/// The effects of all of a commit's changes.
+pub(super) fn all_effects<'a>(scopes: &[Scope], commit: &'a Commit) -> Result<Effects<'a>, Incomplete> {
+    effects(scopes, commit, 0..commit.changes.len())
+}
 
-    fn push_effects<'a>(&self, change: &'a RowChange, list: &mut Vec<Effect<'a>>) -> Result<(), Incomplete> {
-        let mut push = |kind| list.push(Effect { ordinal: change.ordinal, kind });
+impl Scope {
+    fn push_effects<'a>(
+        &self,
+        change: &'a RowChange,
+        scope: usize,
+        list: &mut Vec<Effect<'a>>,
+    ) -> Result<(), Incomplete> {
+        let mut push = |kind| list.push(Effect { ordinal: change.ordinal, scope, kind });
         match &change.operation {
             Operation::Insert { new } => {
                 if self.passes(self.complete(new)?) {
@@ -106,7 +130,7 @@ impl Scope {
                 }
             }
             Operation::Delete { old: OldRow::Key(old) } => push(EffectKind::Delete(self.with_key(old)?)),
-            Operation::Delete { old: OldRow::Nothing } => return Err(Incomplete),
+            Operation::Delete { old: OldRow::Nothing } => return Err(MISSING),
         }
         Ok(())
     }
@@ -117,11 +141,11 @@ impl Scope {
     }
 
     fn complete<'a>(&self, row: &'a Row) -> Result<&'a Row, Incomplete> {
-        if row.lacks(&self.needed) { Err(Incomplete) } else { Ok(row) }
+        if row.lacks(&self.needed) { Err(MISSING) } else { Ok(row) }
     }
 
     fn with_key<'a>(&self, row: &'a Row) -> Result<&'a Row, Incomplete> {
-        if row.lacks(&self.key) { Err(Incomplete) } else { Ok(row) }
+        if row.lacks(&self.key) { Err(MISSING) } else { Ok(row) }
     }
 
     fn differs(&self, old: &Row, new: &Row, columns: &[ColumnId]) -> bool {

@@ -5,22 +5,31 @@ use crate::filter::{Filter, Test};
 use crate::model::{ColumnId, Table, TableId, Writing};
 use crate::selection::RowSelection;
 
-/// One subscription to one table.
+/// One subscription, to one table or to several.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Follow {
     /// Who asks.
     pub caller: Caller,
-    /// The table.
-    pub table: TableId,
-    /// Which rows.
-    pub filter: Filter,
+    /// Which rows; those of a table may stand here several times, by other filters.
+    pub rows: Vec<Rows>,
     /// The response key of the subscription's field.
     pub root_key: String,
+    /// The name of the messages' type: `TaskChanges`, `Sync`.
+    pub type_name: String,
     /// What is selected of the envelope, by response key.
     pub envelope: Vec<(String, EnvelopeField)>,
 }
 
-/// One selected field of `TaskChanges`.
+/// Rows of one table.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Rows {
+    /// The table.
+    pub table: TableId,
+    /// Which of its rows.
+    pub filter: Filter,
+}
+
+/// One selected field of `TaskChanges` or `Sync`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum EnvelopeField {
     /// `__typename`
@@ -37,8 +46,8 @@ pub enum EnvelopeField {
     Transaction,
     /// `committedAt`
     CommittedAt,
-    /// `changes`
-    Changes(ChangeSelections),
+    /// `changes`, or a table's field of `Sync`: the changes of these rows, by their index in [`Follow::rows`].
+    Changes(usize, ChangeSelections),
 }
 
 /// What is selected of each kind of change, by response key.
@@ -103,10 +112,11 @@ impl Reset {
 }
 
 impl Follow {
-    /// The lists of changes selected; more than one where the field is selected under several keys.
-    pub(super) fn lists(&self) -> impl Iterator<Item = &ChangeSelections> {
+    /// The lists of changes selected, each with the index of its rows; several of the same rows where `changes` is
+    /// selected under several keys.
+    pub(super) fn lists(&self) -> impl Iterator<Item = (usize, &ChangeSelections)> {
         self.envelope.iter().filter_map(|(_, field)| match field {
-            EnvelopeField::Changes(selections) => Some(selections),
+            EnvelopeField::Changes(rows, selections) => Some((*rows, selections)),
             EnvelopeField::Typename
             | EnvelopeField::Sequence
             | EnvelopeField::Previous
@@ -117,9 +127,10 @@ impl Follow {
         })
     }
 
-    /// The columns of which a change is worth a PATCH: those selected of a row, or all if none is.
-    pub(super) fn covered(&self, table: &Table) -> Vec<ColumnId> {
-        let fields = self.lists().flat_map(|list| list.put.iter().chain(&list.patch).chain(&list.delete));
+    /// The columns of which a change is worth a PATCH: those selected of these rows, or all if none is.
+    pub(super) fn covered(&self, rows: usize, table: &Table) -> Vec<ColumnId> {
+        let lists = self.lists().filter(|(of, _)| *of == rows);
+        let fields = lists.flat_map(|(_, list)| list.put.iter().chain(&list.patch).chain(&list.delete));
         let mut columns = Vec::new();
         for (_, field) in fields {
             match field {
@@ -139,10 +150,12 @@ impl Follow {
         columns.dedup();
         columns
     }
+}
 
+impl Rows {
     /// All columns that a row must have: covered, key and filter columns.
-    pub(super) fn needed(&self, table: &Table) -> Vec<ColumnId> {
-        let mut columns = self.covered(table);
+    pub(super) fn needed(&self, table: &Table, covered: &[ColumnId]) -> Vec<ColumnId> {
+        let mut columns = covered.to_vec();
         columns.extend(&table.key);
         filter_columns(&self.filter, &mut columns);
         columns.sort_unstable();

@@ -12,7 +12,7 @@ use tokio::sync::OnceCell;
 
 use super::commit::Commit;
 use super::copy::StartingCopy;
-use super::effect::{Effects, Incomplete, Scope};
+use super::effect::{Effects, Incomplete, Scope, all_effects, effects};
 use super::follow::{Follow, Reset};
 use super::payload::{Envelope, Part, Writer};
 use crate::error::Error;
@@ -24,7 +24,8 @@ pub(super) struct Group {
     /// Unique in this process.
     pub(super) id: u64,
     pub(super) follow: Follow,
-    pub(super) scope: Scope,
+    /// One for each of the rows followed, in their order.
+    pub(super) scopes: Vec<Scope>,
     /// The copy that is being taken, as long as someone waits for it.
     pub(super) flight: Mutex<Weak<OnceCell<Arc<StartingCopy>>>>,
     log: Mutex<Log>,
@@ -71,6 +72,17 @@ pub(super) enum Next {
     Ended(Error),
 }
 
+/// Whether a log reaches further back now.
+pub(super) enum Extended {
+    Done,
+    /// Its beginning was another meanwhile: ask again.
+    Moved,
+    /// The way is too long: a copy is shorter.
+    TooLong,
+    /// The history does not tell it all; and why the copy that helps.
+    Untold(Reset),
+}
+
 /// What a group got out of being tended.
 pub(super) enum Tended {
     Kept,
@@ -79,7 +91,7 @@ pub(super) enum Tended {
 }
 
 impl Group {
-    pub(super) fn new(id: u64, follow: Follow, scope: Scope, begin: Sequence, limit: usize) -> Self {
+    pub(super) fn new(id: u64, follow: Follow, scopes: Vec<Scope>, begin: Sequence, limit: usize) -> Self {
         let log = Log {
             entries: VecDeque::new(),
             bytes: 0,
@@ -94,7 +106,7 @@ impl Group {
             tended: Instant::now(),
             recent: None,
         };
-        Self { id, follow, scope, flight: Mutex::default(), log: Mutex::new(log) }
+        Self { id, follow, scopes, flight: Mutex::default(), log: Mutex::new(log) }
     }
 
     fn log(&self) -> MutexGuard<'_, Log> {
@@ -186,9 +198,9 @@ impl Group {
             let log = self.log();
             (log.newest(), log.begin.epoch)
         };
-        match self.scope.effects(commit, changes.iter().copied()) {
+        match effects(&self.scopes, commit, changes.iter().copied()) {
             Ok(effects) => self.append(self.messages(model, commit, &effects, previous)),
-            Err(Incomplete) => self.restart(commit.sequence(epoch), Reset::Expired),
+            Err(Incomplete(reason)) => self.restart(commit.sequence(epoch), reason),
         }
     }
 
@@ -248,14 +260,16 @@ impl Group {
         log.wake();
     }
 
-    /// Extends the log backwards to `at` by the commits after it, which the history still held. `None`: the
-    /// log's beginning has moved meanwhile; ask again. `Some(false)`: the way is too long, a copy is shorter.
-    pub(super) fn extend(&self, model: &Model, at: Sequence, until: Sequence, commits: &[Arc<Commit>]) -> Option<bool> {
+    /// Extends the log backwards from `until` to `at` by the commits between them, which the history still held.
+    pub(super) fn extend(&self, model: &Model, at: Sequence, until: Sequence, commits: &[Arc<Commit>]) -> Extended {
         let mut messages = Vec::new();
         let (mut previous, mut bytes) = (at, 0);
         let limit = self.log().limit;
         for commit in commits {
-            let Ok(effects) = self.scope.all_effects(commit) else { return Some(false) };
+            let effects = match all_effects(&self.scopes, commit) {
+                Ok(effects) => effects,
+                Err(Incomplete(reason)) => return Extended::Untold(reason),
+            };
             // Of a commit that the log's beginning or `at` cuts, the parts in between.
             let wanted = |sequence: &Sequence| at < *sequence && *sequence <= until;
             let made = self.messages(model, commit, &effects, previous);
@@ -265,7 +279,7 @@ impl Group {
                 messages.push((sequence, message));
             }
             if bytes > limit {
-                return Some(false);
+                return Extended::TooLong;
             }
         }
         if previous < until {
@@ -274,14 +288,14 @@ impl Group {
         }
         let mut log = self.log();
         if log.begin != until {
-            return None;
+            return Extended::Moved;
         }
         log.begin = at;
         for (sequence, message) in messages.into_iter().rev() {
             log.bytes += message.len();
             log.entries.push_front(Entry { sequence, message });
         }
-        Some(true)
+        Extended::Done
     }
 
     /// Starts the log anew at `at`: everyone needs a fresh copy.

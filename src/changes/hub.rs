@@ -116,9 +116,10 @@ impl Hub {
         let shared = &self.shared;
         let root_key = follow.root_key.clone();
         let joined = async {
-            shared.followable(follow.table)?;
-            let table = shared.model.table(follow.table);
-            follow.filter = canonical(&shared.pool, table, follow.filter).await?;
+            for rows in &mut follow.rows {
+                shared.followable(rows.table)?;
+                canonical(&shared.pool, shared.model.table(rows.table), &mut rows.filter).await?;
+            }
             shared.enter(follow)
         };
         let (group, place) = joined.await.map_err(|error| error.at(&root_key))?;

@@ -30,32 +30,36 @@ pub(super) type Concerned = HashMap<u64, (Arc<Group>, Vec<usize>)>;
 
 impl Matcher {
     pub(super) fn add(&mut self, model: &Model, group: &Arc<Group>) {
-        let groups = self.tables.entry(group.follow.table).or_default();
-        groups.all.insert(group.id, Arc::clone(group));
-        match demanded(model.table(group.follow.table), &group.follow.filter) {
-            None => {
-                groups.asked.insert(group.id, Arc::clone(group));
-            }
-            Some((column, values)) => {
-                let index = groups.by_value.entry(column).or_default();
-                for value in values {
-                    index.entry(value.into()).or_default().push(Arc::clone(group));
+        for rows in &group.follow.rows {
+            let groups = self.tables.entry(rows.table).or_default();
+            groups.all.insert(group.id, Arc::clone(group));
+            match demanded(model.table(rows.table), &rows.filter) {
+                None => {
+                    groups.asked.insert(group.id, Arc::clone(group));
+                }
+                Some((column, values)) => {
+                    let index = groups.by_value.entry(column).or_default();
+                    for value in values {
+                        index.entry(value.into()).or_default().push(Arc::clone(group));
+                    }
                 }
             }
         }
     }
 
     pub(super) fn remove(&mut self, model: &Model, group: &Group) {
-        let Some(groups) = self.tables.get_mut(&group.follow.table) else { return };
-        groups.all.remove(&group.id);
-        groups.asked.remove(&group.id);
-        let Some((column, values)) = demanded(model.table(group.follow.table), &group.follow.filter) else { return };
-        let Some(index) = groups.by_value.get_mut(&column) else { return };
-        for value in values {
-            if let Some(list) = index.get_mut(value) {
-                list.retain(|other| other.id != group.id);
-                if list.is_empty() {
-                    index.remove(value);
+        for rows in &group.follow.rows {
+            let Some(groups) = self.tables.get_mut(&rows.table) else { continue };
+            groups.all.remove(&group.id);
+            groups.asked.remove(&group.id);
+            let Some((column, values)) = demanded(model.table(rows.table), &rows.filter) else { continue };
+            let Some(index) = groups.by_value.get_mut(&column) else { continue };
+            for value in values {
+                if let Some(list) = index.get_mut(value) {
+                    list.retain(|other| other.id != group.id);
+                    if list.is_empty() {
+                        index.remove(value);
+                    }
                 }
             }
         }

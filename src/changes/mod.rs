@@ -30,7 +30,7 @@ mod slot;
 mod snapshot;
 mod subscription;
 
-pub use follow::{ChangeField, ChangeSelections, EnvelopeField, Follow, Reset};
+pub use follow::{ChangeField, ChangeSelections, EnvelopeField, Follow, Reset, Rows};
 pub use hub::{Hub, Options, Status};
 pub use plan::plan;
 pub use publication::Unpublished;

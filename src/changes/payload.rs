@@ -42,10 +42,6 @@ pub(super) struct Part {
 }
 
 impl Writer<'_> {
-    fn table(&self) -> &Table {
-        self.model.table(self.follow.table)
-    }
-
     /// Writes changes into as many parts as their size asks for; one at least. `sequence` gives each change's.
     pub(super) fn parts<'e>(
         &self,
@@ -61,11 +57,14 @@ impl Writer<'_> {
             if full && effect.ordinal != part.ordinal {
                 parts.push(std::mem::replace(&mut part, empty()));
             }
-            for (selections, json) in self.follow.lists().zip(&mut part.lists) {
-                if part.count > 0 {
+            for ((scope, selections), json) in self.follow.lists().zip(&mut part.lists) {
+                if scope != effect.scope {
+                    continue;
+                }
+                if !json.is_empty() {
                     json.push(b',');
                 }
-                self.change(selections, &effect.kind, sequence(effect.ordinal), json);
+                self.change(selections, &effect, sequence(effect.ordinal), json);
             }
             part.count += 1;
             part.ordinal = effect.ordinal;
@@ -87,7 +86,7 @@ impl Writer<'_> {
             }
             write_string(key, &mut json);
             json.push(b':');
-            if let EnvelopeField::Changes(_) = field {
+            if let EnvelopeField::Changes(..) = field {
                 json.push(b'[');
                 json.extend_from_slice(lists.next().map_or(&[], Vec::as_slice));
                 json.push(b']');
@@ -101,7 +100,7 @@ impl Writer<'_> {
 
     fn envelope_field(&self, envelope: &Envelope<'_>, field: &EnvelopeField, json: &mut Vec<u8>) {
         let text = match field {
-            EnvelopeField::Typename => Some(format!("{}Changes", self.table().names.type_name)),
+            EnvelopeField::Typename => Some(self.follow.type_name.clone()),
             EnvelopeField::Sequence => envelope.sequence.map(|sequence| sequence.to_string()),
             EnvelopeField::Previous => envelope.previous.map(|sequence| sequence.to_string()),
             EnvelopeField::Reset => envelope.reset.map(|reset| reset.as_str().to_owned()),
@@ -111,18 +110,18 @@ impl Writer<'_> {
                 json.extend_from_slice(if envelope.more { b"true" } else { b"false" });
                 return;
             }
-            EnvelopeField::Changes(_) => None,
+            EnvelopeField::Changes(..) => None,
         };
         write_optional(text.as_deref(), json);
     }
 
-    fn change(&self, selections: &ChangeSelections, kind: &EffectKind<'_>, sequence: Sequence, json: &mut Vec<u8>) {
-        let (fields, op, suffix, row, changed): (_, _, _, &Row, &[ColumnId]) = match kind {
+    fn change(&self, selections: &ChangeSelections, effect: &Effect<'_>, sequence: Sequence, json: &mut Vec<u8>) {
+        let (fields, op, suffix, row, changed): (_, _, _, &Row, &[ColumnId]) = match &effect.kind {
             EffectKind::Put(row) => (&selections.put, "PUT", "Put", row, &[]),
             EffectKind::Patch(row, changed) => (&selections.patch, "PATCH", "Patch", row, changed),
             EffectKind::Delete(row) => (&selections.delete, "DELETE", "Delete", row, &[]),
         };
-        let table = self.table();
+        let table = self.model.table(self.follow.rows[effect.scope].table);
         let type_name = &table.names.type_name;
         json.push(b'{');
         for (index, (key, field)) in fields.iter().enumerate() {
@@ -135,12 +134,12 @@ impl Writer<'_> {
                 ChangeField::Typename => write_string(&format!("{type_name}{suffix}"), json),
                 ChangeField::Op => write_string(op, json),
                 ChangeField::Sequence => write_string(&sequence.to_string(), json),
-                ChangeField::Key(key) => self.object(key, &format!("{type_name}Key"), |id| row.get(id), json),
-                ChangeField::Row(fields) => self.object(fields, type_name, |id| row.get(id), json),
-                ChangeField::Changed => self.names(changed, json),
+                ChangeField::Key(key) => self.object(table, key, &format!("{type_name}Key"), |id| row.get(id), json),
+                ChangeField::Row(fields) => self.object(table, fields, type_name, |id| row.get(id), json),
+                ChangeField::Changed => write_names(table, changed, json),
                 ChangeField::PatchValues(fields) => {
                     let value = |id| if changed.contains(&id) { row.get(id) } else { None };
-                    self.object(fields, &format!("{type_name}PatchValues"), value, json);
+                    self.object(table, fields, &format!("{type_name}PatchValues"), value, json);
                 }
             }
         }
@@ -149,23 +148,13 @@ impl Writer<'_> {
 
     fn object<'r>(
         &self,
+        table: &Table,
         fields: &RowSelection,
         type_name: &str,
         value: impl Fn(ColumnId) -> Option<&'r str>,
         json: &mut Vec<u8>,
     ) {
-        fields.write_json(self.model, self.table(), type_name, &value, json);
-    }
-
-    fn names(&self, columns: &[ColumnId], json: &mut Vec<u8>) {
-        json.push(b'[');
-        for (index, column) in columns.iter().enumerate() {
-            if index > 0 {
-                json.push(b',');
-            }
-            write_string(&self.table().column(*column).field, json);
-        }
-        json.push(b']');
+        fields.write_json(self.model, table, type_name, &value, json);
     }
 }
 
@@ -174,6 +163,17 @@ impl Part {
     pub(super) fn bytes(&self) -> usize {
         self.lists.iter().map(Vec::len).sum()
     }
+}
+
+fn write_names(table: &Table, columns: &[ColumnId], json: &mut Vec<u8>) {
+    json.push(b'[');
+    for (index, column) in columns.iter().enumerate() {
+        if index > 0 {
+            json.push(b',');
+        }
+        write_string(&table.column(*column).field, json);
+    }
+    json.push(b']');
 }
 
 fn write_optional(text: Option<&str>, json: &mut Vec<u8>) {

@@ -1,15 +1,19 @@
 //! Reads what a subscription's operation asks for. Pure; refuses early what cannot be followed.
 
-use super::follow::{ChangeField, ChangeSelections, EnvelopeField, Follow};
+use super::follow::{ChangeField, ChangeSelections, EnvelopeField, Follow, Rows};
 use crate::caller::Caller;
 use crate::error::{Code, Error};
 use crate::filter::Filter;
 use crate::input::{self, Input};
-use crate::model::{Table, Writing};
+use crate::model::{Table, TableId, Writing};
 use crate::operation::{Children, Field, Variables};
 use crate::schema::{self, Meaning, Schema};
 use crate::selection::{RowField, RowSelection};
 use crate::sequence::Sequence;
+
+/// How many fields for tables one `sync` may have: each is one more part of its starting copy's statement, and one
+/// more judgement of each change of its table.
+const MOST_TABLES: usize = 20;
 
 /// What to follow, and the position to go on from, if one is given.
 ///
@@ -34,15 +38,12 @@ fn read(
     field: &Field,
     variables: &Variables,
 ) -> Result<(Follow, Option<Sequence>), Error> {
-    let (id, filter) = match field.meaning {
-        Meaning::FollowRow(id) => (id, key_filter(schema, field, schema.model.table(id), variables)?),
-        Meaning::FollowRows(id) => {
-            let filter = match field.argument(schema, "where", variables)? {
-                None | Some(Input::Null) => Filter::everything(),
-                Some(input) => Filter::read(&schema.model, schema.model.table(id), &input)?,
-            };
-            (id, filter)
-        }
+    let changes_of = |id| format!("{}Changes", schema.model.table(id).names.type_name);
+    let (rows, type_name) = match field.meaning {
+        Meaning::FollowRow(id) => (vec![row_by_key(schema, field, id, variables)?], changes_of(id)),
+        Meaning::FollowRows(id) => (vec![rows_that_match(schema, field, id, variables)?], changes_of(id)),
+        // Each table's field adds its own.
+        Meaning::Sync => (Vec::new(), "Sync".to_owned()),
         _ => return Err(Error::new(Code::Validation, format!("`{}` cannot be followed", field.name))),
     };
     let since = match field.argument(schema, "since", variables)? {
@@ -52,19 +53,26 @@ fn read(
         })?),
         _ => None,
     };
-    let table = schema.model.table(id);
-    let envelope = field.fields().iter().map(|field| Ok((field.key.clone(), envelope_field(table, field)?)));
-    let follow = Follow {
-        caller: caller.clone(),
-        table: id,
-        filter,
-        root_key: field.key.clone(),
-        envelope: envelope.collect::<Result<_, Error>>()?,
-    };
-    Ok((follow, since))
+    let mut follow =
+        Follow { caller: caller.clone(), rows, root_key: field.key.clone(), type_name, envelope: Vec::new() };
+    for inner in field.fields() {
+        let content = envelope_field(schema, inner, variables, &mut follow.rows)?;
+        follow.envelope.push((inner.key.clone(), content));
+    }
+    match follow.rows.len() {
+        0 => {
+            Err(Error::new(Code::Validation, format!("`{}` selects no table: there is nothing to follow", field.name)))
+        }
+        1..=MOST_TABLES => Ok((follow, since)),
+        _ => {
+            let message = format!("`{}` follows at most {MOST_TABLES} fields for tables at a time", field.name);
+            Err(Error::new(Code::Limit, message))
+        }
+    }
 }
 
-fn key_filter(schema: &Schema, field: &Field, table: &Table, variables: &Variables) -> Result<Filter, Error> {
+fn row_by_key(schema: &Schema, field: &Field, id: TableId, variables: &Variables) -> Result<Rows, Error> {
+    let table = schema.model.table(id);
     let mut pairs = Vec::with_capacity(table.key.len());
     for id in &table.key {
         let column = table.column(*id);
@@ -72,11 +80,32 @@ fn key_filter(schema: &Schema, field: &Field, table: &Table, variables: &Variabl
         let input = field.argument(schema, &column.field, variables)?.ok_or_else(missing)?;
         pairs.push((*id, input::to_text(&schema.model, &column.kind, &input)?.ok_or_else(missing)?));
     }
-    Ok(Filter::key(pairs))
+    Ok(Rows { table: id, filter: Filter::key(pairs) })
 }
 
-fn envelope_field(table: &Table, field: &Field) -> Result<EnvelopeField, Error> {
-    let Meaning::Envelope(meaning) = field.meaning else { return typename(field).map(|()| EnvelopeField::Typename) };
+fn rows_that_match(schema: &Schema, field: &Field, id: TableId, variables: &Variables) -> Result<Rows, Error> {
+    let filter = match field.argument(schema, "where", variables)? {
+        None | Some(Input::Null) => Filter::everything(),
+        Some(input) => Filter::read(&schema.model, schema.model.table(id), &input)?,
+    };
+    Ok(Rows { table: id, filter })
+}
+
+fn envelope_field(
+    schema: &Schema,
+    field: &Field,
+    variables: &Variables,
+    rows: &mut Vec<Rows>,
+) -> Result<EnvelopeField, Error> {
+    let meaning = match field.meaning {
+        Meaning::Envelope(meaning) => meaning,
+        Meaning::SyncRows(id) => {
+            let selections = change_selections(schema.model.table(id), field)?;
+            rows.push(rows_that_match(schema, field, id, variables)?);
+            return Ok(EnvelopeField::Changes(rows.len() - 1, selections));
+        }
+        _ => return typename(field).map(|()| EnvelopeField::Typename),
+    };
     Ok(match meaning {
         schema::EnvelopeField::Sequence => EnvelopeField::Sequence,
         schema::EnvelopeField::Previous => EnvelopeField::Previous,
@@ -84,7 +113,9 @@ fn envelope_field(table: &Table, field: &Field) -> Result<EnvelopeField, Error> 
         schema::EnvelopeField::More => EnvelopeField::More,
         schema::EnvelopeField::Transaction => EnvelopeField::Transaction,
         schema::EnvelopeField::CommittedAt => EnvelopeField::CommittedAt,
-        schema::EnvelopeField::Changes => EnvelopeField::Changes(change_selections(table, field)?),
+        schema::EnvelopeField::Changes(id) => {
+            EnvelopeField::Changes(0, change_selections(schema.model.table(id), field)?)
+        }
     })
 }
 
@@ -127,8 +158,8 @@ fn row_selection(table: &Table, field: &Field) -> Result<RowSelection, Error> {
             Meaning::Column(id) => RowField::Column(id),
             Meaning::Relation(_) => {
                 let message = format!(
-                    "`{}` is a relation: in a subscription `{}` offers its columns. Follow the other table by a \
-                     subscription of its own",
+                    "`{}` is a relation: in a subscription `{}` offers its columns. Follow both tables with `sync`, in \
+                     which each is a field of one subscription",
                     inner.name, table.names.type_name
                 );
                 return Err(Error::new(Code::Unsupported, message));

@@ -11,7 +11,7 @@ use tokio::sync::OnceCell;
 
 use super::copy::{self, StartingCopy};
 use super::follow::Reset;
-use super::group::{Group, Next};
+use super::group::{Extended, Group, Next};
 use super::shared::Shared;
 use crate::error::Error;
 use crate::sequence::Sequence;
@@ -123,12 +123,11 @@ async fn resume(shared: Arc<Shared>, group: Arc<Group>, at: Sequence, otherwise:
         if begin <= at {
             return Ok(Joined::Resumed(at));
         }
-        let extended = match shared.between(at, begin) {
-            Some(commits) => group.extend(&shared.model, at, begin, &commits),
-            None => Some(false),
-        };
-        if extended == Some(false) {
-            return start(shared, group, otherwise).await;
+        let Some(commits) = shared.between(at, begin) else { return start(shared, group, otherwise).await };
+        match group.extend(&shared.model, at, begin, &commits) {
+            Extended::Done | Extended::Moved => {}
+            Extended::TooLong => return start(shared, group, otherwise).await,
+            Extended::Untold(reason) => return start(shared, group, reason).await,
         }
     }
 }

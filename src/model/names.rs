@@ -52,12 +52,16 @@ fn numbered(name: &str, number: usize) -> String {
     if number == 1 { name.to_owned() } else { format!("{name}{number}") }
 }
 
+/// The fields of `Sync` beside those that are called like the lists of tables.
+const ENVELOPE: [&str; 6] = ["sequence", "previous", "reset", "more", "transaction", "committedAt"];
+
 /// The names of a table: `task_label` and `task_labels` are both `TaskLabel`, `taskLabel`, `taskLabels`.
 pub(super) fn table_names(sql_name: &str, number: usize) -> TableNames {
     let words = legal(sql_name);
     let one = legal(&pluralizer::pluralize(&words, 1, false).to_lower_camel_case());
-    let plural = pluralizer::pluralize(&words, 2, false).to_lower_camel_case();
-    let many = if legal(&plural) == one { format!("{one}List") } else { legal(&plural) };
+    let plural = legal(&pluralizer::pluralize(&words, 2, false).to_lower_camel_case());
+    let taken = plural == one || ENVELOPE.contains(&plural.as_str());
+    let many = if taken { format!("{one}List") } else { plural };
     TableNames {
         type_name: numbered(&legal(&one.to_pascal_case()), number),
         one: numbered(&one, number),
@@ -118,6 +122,8 @@ mod tests {
         assert_eq!(names("task_labels"), ["TaskLabel", "taskLabel", "taskLabels"]);
         assert_eq!(names("person"), ["Person", "person", "people"]);
         assert_eq!(names("news"), ["News", "news", "newsList"]);
+        assert_eq!(names("transactions"), ["Transaction", "transaction", "transactions"]);
+        assert_eq!(names("previous")[2], "previousList");
     }
 
     #[test]

@@ -102,6 +102,9 @@ pub(super) fn build(model: &Model) -> (dynamic::SchemaBuilder, Meanings) {
             changes::register(&mut schema, model, id, table);
         }
     }
+    if model.tables.iter().any(|table| !table.key.is_empty()) {
+        changes::register_sync(&mut schema, model);
+    }
     if model.tables.iter().all(|table| table.columns.is_empty()) {
         let nothing = constant("nothing", TypeRef::named("Boolean")).description("The schemas served have no table.");
         schema.query(nothing, "nothing", Meaning::Nothing);

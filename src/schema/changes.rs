@@ -1,4 +1,4 @@
-//! The types for following a table with a primary key: the message of a commit and the changes in it.
+//! The types for following tables with a primary key, one or several: the message of a commit and the changes in it.
 
 use async_graphql::dynamic::{Enum, EnumItem, InputValue, Interface, InterfaceField, Object, TypeRef};
 
@@ -8,16 +8,15 @@ use super::scalars::value_type;
 use crate::model::{Model, Table, TableId};
 
 pub(super) fn register(schema: &mut Builder, model: &Model, id: TableId, table: &Table) {
-    envelope(schema, table);
+    message(schema, id, table);
     key_and_values(schema, model, table);
     changes(schema, table);
     roots(schema, model, id, table);
 }
 
-fn envelope(schema: &mut Builder, table: &Table) {
-    use EnvelopeField::{Changes, CommittedAt, More, Previous, Reset, Sequence, Transaction};
-    let row = &table.names.type_name;
-    let name = format!("{row}Changes");
+/// What every message says beside its changes.
+fn envelope(schema: &mut Builder, mut object: Object) -> Object {
+    use EnvelopeField::{CommittedAt, More, Previous, Reset, Sequence, Transaction};
     let fields = [
         (
             "sequence",
@@ -45,21 +44,49 @@ fn envelope(schema: &mut Builder, table: &Table) {
             "The commit's transaction, as given in `extensions.transaction` of the mutation that made it.",
         ),
         ("committedAt", TypeRef::named("DateTime"), CommittedAt, "When the transaction was committed."),
-        (
-            "changes",
-            TypeRef::named_nn_list_nn(format!("{row}Change")),
-            Changes,
-            "The changes, in the order of the log.",
-        ),
     ];
-    let mut object = Object::new(&name).description(
-        "One message: all that one commit changed in the rows that this subscription covers, or a part of its starting copy.",
-    );
     for (field, ty, meaning, description) in fields {
-        schema.note(&name, field, Meaning::Envelope(meaning));
+        schema.note(object.type_name(), field, Meaning::Envelope(meaning));
         object = object.field(constant(field, ty).description(description));
     }
+    object
+}
+
+fn message(schema: &mut Builder, id: TableId, table: &Table) {
+    let row = &table.names.type_name;
+    let name = format!("{row}Changes");
+    let object = Object::new(&name).description(
+        "One message: all that one commit changed in the rows that this subscription covers, or a part of its starting copy.",
+    );
+    let list = TypeRef::named_nn_list_nn(format!("{row}Change"));
+    schema.note(&name, "changes", Meaning::Envelope(EnvelopeField::Changes(id)));
+    let changes = constant("changes", list).description("The changes, in the order of the log.");
+    let object = envelope(schema, object).field(changes);
     schema.register(object);
+}
+
+/// `sync`: the tables with a primary key, followed together.
+pub(super) fn register_sync(schema: &mut Builder, model: &Model) {
+    let object = Object::new("Sync").description(
+        "One message: all that one commit changed in the rows that this subscription covers, table by table, or a part \
+         of its starting copy, which is of one moment for all tables.",
+    );
+    let mut object = envelope(schema, object);
+    for (id, table) in model.tables().filter(|(_, table)| !table.key.is_empty()) {
+        let names = &table.names;
+        schema.note("Sync", &names.many, Meaning::SyncRows(id));
+        let field = constant(&names.many, TypeRef::named_nn_list_nn(format!("{}Change", names.type_name)))
+            .description(format!("The changes of every `{}` that matches, in the order of the log.", names.type_name))
+            .argument(filter_argument(table));
+        object = object.field(field);
+    }
+    schema.register(object);
+    let sync = stream("sync", TypeRef::named_nn("Sync")).argument(since()).description(
+        "Follows several tables together: first a copy of all of them as of one moment, then one message for each \
+         commit that touches any of them. Select the tables, each with its own filter; one can be selected several \
+         times, under aliases.",
+    );
+    schema.subscription(sync, "sync", Meaning::Sync);
 }
 
 fn key_and_values(schema: &mut Builder, model: &Model, table: &Table) {
@@ -95,7 +122,7 @@ fn changes(schema: &mut Builder, table: &Table) {
         table.names.one.as_str(),
         TypeRef::named_nn(row),
         Row,
-        "The row as it is now. Columns only: a relation is followed by a subscription of its own.",
+        "The row as it is now. Columns only: several tables are followed together with `sync`.",
     );
     let changed = (
         "changed",
@@ -135,19 +162,24 @@ fn changes(schema: &mut Builder, table: &Table) {
 fn roots(schema: &mut Builder, model: &Model, id: TableId, table: &Table) {
     let names = &table.names;
     let ty = || TypeRef::named_nn(format!("{}Changes", names.type_name));
-    let since = || {
-        InputValue::new("since", TypeRef::named("Sequence"))
-            .description("Go on after this position instead of starting with a copy.")
-    };
     let mut one = stream(&names.one, ty()).description(format!("Follows the `{}` with this key.", names.type_name));
     for argument in key_arguments(model, table, &table.key) {
         one = one.argument(argument);
     }
     schema.subscription(one.argument(since()), &names.one, Meaning::FollowRow(id));
-    let filter = TypeRef::named(format!("{}Filter", names.type_name));
     let many = stream(&names.many, ty())
         .description(format!("Follows every `{}` that matches: first a copy, then each change.", names.type_name))
-        .argument(InputValue::new("where", filter).description("Which rows."))
+        .argument(filter_argument(table))
         .argument(since());
     schema.subscription(many, &names.many, Meaning::FollowRows(id));
+}
+
+fn since() -> InputValue {
+    InputValue::new("since", TypeRef::named("Sequence"))
+        .description("Go on after this position instead of starting with a copy.")
+}
+
+fn filter_argument(table: &Table) -> InputValue {
+    let filter = TypeRef::named(format!("{}Filter", table.names.type_name));
+    InputValue::new("where", filter).description("Which rows.")
 }

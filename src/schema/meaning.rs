@@ -32,6 +32,10 @@ pub enum Meaning {
     FollowRow(TableId),
     /// Follow several rows.
     FollowRows(TableId),
+    /// Follow several tables together.
+    Sync,
+    /// The changes of one table among several that are followed together.
+    SyncRows(TableId),
     /// A column of a row, or of a row's key.
     Column(ColumnId),
     /// A related row or rows.
@@ -70,7 +74,7 @@ pub enum ConnectionField {
     EndCursor,
 }
 
-/// The fields of `TaskChanges`.
+/// The fields of `TaskChanges`, and of `Sync` beside those of its tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum EnvelopeField {
     /// The message's position.
@@ -85,8 +89,8 @@ pub enum EnvelopeField {
     Transaction,
     /// When it was committed.
     CommittedAt,
-    /// The changes.
-    Changes,
+    /// The changes, in the one table that is followed.
+    Changes(TableId),
 }
 
 /// The fields of `TaskPut`, `TaskPatch`, `TaskDelete`.

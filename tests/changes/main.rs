@@ -8,4 +8,5 @@ mod history;
 mod postgres;
 mod setup;
 mod stream;
+mod sync;
 mod world;

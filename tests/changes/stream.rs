@@ -133,7 +133,7 @@ async fn a_table_without_a_key_is_left_alone() {
     let unpublished = world.hub.status().unpublished;
     assert_eq!(unpublished.iter().map(|table| table.table).collect::<Vec<_>>(), [world.table("keyless")]);
     let mut follow = world.follow("task", &json!({}));
-    follow.table = world.table("keyless");
+    follow.rows[0].table = world.table("keyless");
     let refused = world.hub.subscribe(follow, None).await.err().unwrap();
     assert_eq!(refused.code.as_str(), "UNSUPPORTED");
     assert!(refused.message.contains("primary key"), "{refused}");

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use everwire::caller::Caller;
-use everwire::changes::{ChangeField, ChangeSelections, EnvelopeField, Follow, Hub, Options, Subscription};
+use everwire::changes::{ChangeField, ChangeSelections, EnvelopeField, Follow, Hub, Options, Rows, Subscription};
 use everwire::filter::Filter;
 use everwire::input::Input;
 use everwire::model::{self, Model, TableId};
@@ -99,13 +99,13 @@ impl World {
             ("more", EnvelopeField::More),
             ("transaction", EnvelopeField::Transaction),
             ("committedAt", EnvelopeField::CommittedAt),
-            ("changes", EnvelopeField::Changes(changes)),
+            ("changes", EnvelopeField::Changes(0, changes)),
         ];
         Follow {
             caller: Caller::default(),
-            table: id,
-            filter: Filter::read(&self.model, described, &input(filter)).unwrap(),
+            rows: vec![Rows { table: id, filter: Filter::read(&self.model, described, &input(filter)).unwrap() }],
             root_key: "tasks".to_owned(),
+            type_name: format!("{}Changes", described.names.type_name),
             envelope: envelope.into_iter().map(|(key, field)| (key.to_owned(), field)).collect(),
         }
     }

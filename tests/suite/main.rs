@@ -12,6 +12,7 @@ mod readme;
 mod schema;
 mod seed;
 mod structure;
+mod sync;
 mod values;
 mod world;
 mod writes;

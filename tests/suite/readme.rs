@@ -92,6 +92,8 @@ async fn the_readme_shows_what_happens() {
     for block in blocks(&readme) {
         match block.language {
             "graphql" if block.text.starts_with("subscription") => {
+                // Of the one before there is nothing more to show.
+                socket.complete("readme").await;
                 socket.subscribe("readme", block.text).await;
                 answer = Some(json!({ "data": socket.expect("next", "readme").await["data"] }));
             }
