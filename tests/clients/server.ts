@@ -58,7 +58,7 @@ function served(server: ChildProcess): Promise<string> {
   return new Promise((resolve, reject) => {
     const log: string[] = [];
     const fail = (what: string) => reject(new Error(`${BINARY} ${what}\n${log.join('\n')}`));
-    const limit = setTimeout(() => fail('does not start'), START_LIMIT_MS);
+    const limit = setTimeout(() => fail('does not start'), START_LIMIT_MS).unref();
     server.once('error', (error) => fail(`cannot be run: ${error.message}`));
     server.once('exit', (code) => fail(`ended with ${code}`));
     if (!server.stderr) throw new Error('the log is piped');

@@ -2,7 +2,7 @@
 // (graphql-transport-ws), both at the address that the page itself came from.
 import { createGraphiQLFetcher, type Fetcher } from '@graphiql/toolkit';
 import { getIntrospectionQuery, type ExecutionResult, type IntrospectionQuery } from 'graphql';
-import { createClient } from 'graphql-ws';
+import { createClient, type Client } from 'graphql-ws';
 
 const URL_HTTP = new URL('/graphql', location.href);
 const URL_SOCKET = new URL(URL_HTTP);
@@ -22,6 +22,25 @@ export function introspect(): Promise<ExecutionResult<IntrospectionQuery>> {
   return post(getIntrospectionQuery());
 }
 
+/** GraphiQL shows the last message only: one that merely tells the position must not take the place of a change. */
+function withoutIdle(client: Client): Client {
+  const subscribe: Client['subscribe'] = (payload, sink) => {
+    let first = true;
+    const next: typeof sink.next = (message) => {
+      if (first || !isIdle(message.data)) sink.next(message);
+      first = false;
+    };
+    return client.subscribe(payload, { ...sink, next });
+  };
+  return { ...client, subscribe };
+}
+
+/** True: no change and no new start, as far as was asked for. */
+function isIdle(data: unknown): boolean {
+  const [stream]: ({ changes?: unknown; reset?: unknown } | null)[] = Object.values(data ?? {});
+  return Array.isArray(stream?.changes) && stream.changes.length === 0 && !stream.reset;
+}
+
 /** GraphiQL's way to the server. Its first introspection is answered with `known`, where there is one. */
 export function createFetcher(known: ExecutionResult<IntrospectionQuery> | undefined): Fetcher {
   let headers: Record<string, unknown> = {};
@@ -30,7 +49,7 @@ export function createFetcher(known: ExecutionResult<IntrospectionQuery> | undef
     enableIncrementalDelivery: false,
     // The socket opens with a subscription and closes with it, so that the headers of the Headers
     // panel, which a browser cannot put on a socket, go along as its connection_init payload.
-    wsClient: createClient({ url: URL_SOCKET.href, lazy: true, connectionParams: () => headers }),
+    wsClient: withoutIdle(createClient({ url: URL_SOCKET.href, lazy: true, connectionParams: () => headers })),
   });
   return (request, options) => {
     headers = options?.headers ?? {};
