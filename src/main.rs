@@ -76,5 +76,6 @@ async fn interrupted() {
 /// The log goes to standard error: standard output belongs to what a command prints.
 fn start_log(options: &DatabaseOptions) {
     let filter = tracing_subscriber::EnvFilter::try_new(&options.log).unwrap_or_else(|_| "info".into());
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let colours = std::io::IsTerminal::is_terminal(&std::io::stderr());
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours).init();
 }

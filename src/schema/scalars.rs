@@ -7,7 +7,7 @@ use super::meaning::{ConnectionField, Meaning};
 use crate::model::{Kind, Model};
 
 /// Name, description, and where its format is specified.
-const SCALARS: [(&str, &str, Option<&str>); 14] = [
+const SCALARS: [(&str, &str, Option<&str>); 13] = [
     (
         "BigInt",
         "A whole number of 64 bits, as a string: JSON numbers lose digits beyond 2^53. Input may be a number.",
@@ -37,7 +37,6 @@ const SCALARS: [(&str, &str, Option<&str>); 14] = [
         "A position in the history of the database: `epoch.lsn.ordinal`, fixed-width hexadecimal. Later is greater, as text, within one epoch.",
         None,
     ),
-    ("ID", "", None),
 ];
 
 const ORDERS: [(&str, &str); 6] = [
@@ -59,7 +58,12 @@ const RESETS: [(&str, &str); 6] = [
 ];
 
 pub(super) fn register(schema: &mut Builder, model: &Model) {
-    for (name, description, specification) in SCALARS.into_iter().filter(|(name, ..)| *name != "ID") {
+    let kinds = kinds(model);
+    // What no column has is left out, as introspection leaves it out; positions and cursors are always there.
+    let used = |name: &str| {
+        matches!(name, "Cursor" | "Sequence" | "DateTime") || kinds.iter().any(|kind| element_name(model, kind) == name)
+    };
+    for (name, description, specification) in SCALARS.into_iter().filter(|(name, ..)| used(name)) {
         let scalar = Scalar::new(name).description(description);
         schema.register(match specification {
             Some(url) => scalar.specified_by_url(url),
@@ -78,8 +82,6 @@ pub(super) fn register(schema: &mut Builder, model: &Model) {
         ],
     ));
     page_info(schema);
-    let mut kinds: Vec<Kind> = model.tables.iter().flat_map(|table| &table.columns).map(|c| c.kind.clone()).collect();
-    kinds.dedup();
     let mut done = std::collections::HashSet::new();
     for kind in kinds {
         if done.insert(filter_name(model, &kind)) {
@@ -94,6 +96,17 @@ pub(super) fn register(schema: &mut Builder, model: &Model) {
         }
         schema.register(enumeration);
     }
+}
+
+/// The kinds of the values of all columns.
+fn kinds(model: &Model) -> Vec<Kind> {
+    let mut kinds = Vec::new();
+    for column in model.tables.iter().flat_map(|table| &table.columns) {
+        if !kinds.contains(&column.kind) {
+            kinds.push(column.kind.clone());
+        }
+    }
+    kinds
 }
 
 fn enumeration(name: &str, description: &str, items: &[(&str, &str)]) -> Enum {
