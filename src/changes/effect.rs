@@ -58,6 +58,10 @@ impl Scope {
                 self.push_effects(change, &mut list)?;
             }
         }
+        #[cfg(feature = "sabotage")]
+        if !list.is_empty() && super::sabotage::strikes(super::sabotage::Defect::Change) {
+            list.pop();
+        }
         Ok(Effects { truncated: truncation.is_some(), list })
     }
 

@@ -24,6 +24,8 @@ mod payload;
 mod plan;
 mod publication;
 mod row;
+#[cfg(feature = "sabotage")]
+mod sabotage;
 mod shared;
 mod slot;
 mod snapshot;

@@ -10,7 +10,6 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, User, chown};
-use sqlx::PgPool;
 use sqlx::postgres::PgPoolOptions;
 use tempfile::TempDir;
 
@@ -40,11 +39,6 @@ impl Postgres {
     /// The address of the database `test`.
     pub(crate) fn url(&self) -> &str {
         &self.url
-    }
-
-    /// A pool of connections to it.
-    pub(crate) async fn pool(&self) -> PgPool {
-        PgPoolOptions::new().max_connections(20).connect(&self.url).await.unwrap()
     }
 
     /// Stops it at once, as a crash would, and starts it again.

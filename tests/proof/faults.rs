@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sqlx::{AssertSqlSafe, PgPool};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use crate::dice::Dice;
 use crate::run::Stage;
@@ -97,9 +97,7 @@ impl Faults {
         }
         let fault = self.left.swap_remove(dice.roll(self.left.len() as u64) as usize);
         stage.tally.fault(fault.name());
-        if std::env::var_os("EVERWIRE_PROOF_TALK").is_some() {
-            println!("fault {fault:?}");
-        }
+        let begin = Instant::now();
         match fault {
             Fault::Cut => some_lines(stage, dice, |_| Order::Cut),
             Fault::Pause => {
@@ -136,6 +134,7 @@ impl Faults {
                 stage.server.start(*dice.pick(&HISTORIES)).await;
             }
         }
+        stage.talk(|| format!("{fault:?} took {:?}", begin.elapsed()));
     }
 }
 

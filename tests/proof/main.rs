@@ -36,6 +36,7 @@ async fn every_copy_is_exact_under_faults() {
         writers: setting("WRITERS", 6),
         commits_per_second: setting("COMMITS", 1000),
         faults: setting("FAULTS", 1) > 0,
+        standby: setting("STANDBY", 1) > 0,
         sabotage: None,
         seed: setting("SEED", u64::from(rand::random::<u32>())),
     };
@@ -45,4 +46,48 @@ async fn every_copy_is_exact_under_faults() {
     let failures = tally.failures();
     assert_eq!(tally.broken(), 0, "{failures}");
     assert!(tally.unexpected_errors().is_empty(), "{failures}");
+}
+
+/// The test of the test: a server with a defect is caught, each defect by what is there to catch it.
+#[cfg(feature = "sabotage")]
+mod sabotage {
+    use super::*;
+    use crate::copy::Breach;
+    use crate::tally::Tally;
+
+    async fn run_with(defect: &'static str, seconds: u64) -> std::sync::Arc<Tally> {
+        let plan = Plan {
+            time: Duration::from_secs(seconds),
+            subscribers: 150,
+            sockets: 30,
+            writers: 6,
+            commits_per_second: 200,
+            faults: false,
+            standby: true,
+            sabotage: Some(defect),
+            seed: setting("SEED", 1),
+        };
+        let begin = Instant::now();
+        let tally = run(&plan).await;
+        println!("{defect}: {}\n{}", Summary(&tally, begin.elapsed(), plan.seed), tally.failures());
+        tally
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_lost_message_is_noticed_by_the_client() {
+        let tally = run_with("message", 5).await;
+        assert!(tally.breaches(Breach::Gap) > 0);
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_lost_change_makes_a_wrong_copy() {
+        let tally = run_with("change", 5).await;
+        assert!(tally.broken() > 0);
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_copy_joined_by_positions_is_wrong() {
+        let tally = run_with("join", 5).await;
+        assert!(tally.broken() > 0);
+    }
 }

@@ -34,6 +34,8 @@ pub(crate) struct Plan {
     /// At most.
     pub(crate) commits_per_second: u64,
     pub(crate) faults: bool,
+    /// Some commits wait for the server, as for a synchronous standby: they are told before they are visible.
+    pub(crate) standby: bool,
     pub(crate) sabotage: Option<&'static str>,
     pub(crate) seed: u64,
 }
@@ -46,6 +48,7 @@ pub(crate) struct Stage {
     pub(crate) pool: PgPool,
     pub(crate) tally: Arc<Tally>,
     gate: Arc<RwLock<()>>,
+    begin: Instant,
 }
 
 /// Runs the plan; gives what was counted.
@@ -79,7 +82,8 @@ impl Stage {
     async fn set(plan: &Plan, dice: &mut Dice, stopped: &watch::Receiver<bool>) -> Self {
         let postgres = Postgres::start().await;
         let options: PgConnectOptions = postgres.url().parse().unwrap();
-        let options = options.application_name("proof").options([("TimeZone", "UTC"), ("search_path", "pg_catalog")]);
+        let settings = [("TimeZone", "UTC"), ("search_path", "pg_catalog"), ("synchronous_commit", "local")];
+        let options = options.application_name("proof").options(settings);
         let pool = PgPoolOptions::new()
             .max_connections(plan.writers as u32 + 4)
             .acquire_timeout(Duration::from_secs(3))
@@ -87,6 +91,11 @@ impl Stage {
             .await
             .unwrap();
         sqlx::raw_sql(SCHEMA).execute(&pool).await.unwrap();
+        if plan.standby {
+            let standby = "ALTER SYSTEM SET synchronous_standby_names = 'everwire'";
+            sqlx::raw_sql(standby).execute(&pool).await.unwrap();
+            sqlx::raw_sql("SELECT pg_reload_conf()").execute(&pool).await.unwrap();
+        }
         let mut server = Server::new(postgres.url(), plan.sabotage);
         server.start(64 << 20).await;
         let tally = Arc::new(Tally::default());
@@ -112,7 +121,7 @@ impl Stage {
             Line::open(server.address, subscribers, Arc::clone(&tally), stopped.clone(), seed)
         };
         let lines = shares.into_iter().map(open).collect();
-        Self { postgres, server, lines, pool, tally, gate: Arc::default() }
+        Self { postgres, server, lines, pool, tally, gate: Arc::default(), begin: Instant::now() }
     }
 
     fn start_writers(&self, plan: &Plan, dice: &mut Dice, stopped: &watch::Receiver<bool>) -> Vec<JoinHandle<()>> {
@@ -122,6 +131,7 @@ impl Stage {
                 pool: self.pool.clone(),
                 tally: Arc::clone(&self.tally),
                 gate: Arc::clone(&self.gate),
+                standby: plan.standby,
                 pace,
                 dice: Dice::new(dice.roll(u64::MAX >> 12)),
             };
@@ -136,6 +146,7 @@ impl Stage {
         self.tally.calm.store(true, Ordering::Relaxed);
         let closed = self.gate.write().await;
         let barrier = self.barrier().await;
+        let begin = Instant::now();
         let deadline = Instant::now() + PATIENCE;
         while self.late(barrier).next().is_some() && Instant::now() < deadline {
             sleep(Duration::from_millis(50)).await;
@@ -146,11 +157,22 @@ impl Stage {
             let log = self.server.log();
             self.tally.failure(|| format!("{} did not come to {barrier:x}, such as {first}\n{log}", late.len()));
         }
+        let came = begin.elapsed();
         let right = self.compare(barrier).await;
+        self.talk(|| {
+            format!("check: {came:?} to the barrier, {:?} in all; {}", begin.elapsed(), self.tally.progress())
+        });
         self.tally.checks.fetch_add(1, Ordering::Relaxed);
         drop(closed);
         self.tally.calm.store(false, Ordering::Relaxed);
         right && late.is_empty()
+    }
+
+    /// Says what happens, if asked to.
+    pub(crate) fn talk(&self, what: impl FnOnce() -> String) {
+        if std::env::var_os("EVERWIRE_PROOF_TALK").is_some() {
+            println!("{:>6.1} {}", self.begin.elapsed().as_secs_f64(), what());
+        }
     }
 
     /// The position after all that was written.

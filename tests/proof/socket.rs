@@ -207,7 +207,7 @@ impl FrontEnd {
                     }
                     Frame::Close(frame) => {
                         let code = frame.map_or(1005, |frame| u16::from(frame.code));
-                        self.tally.error(&format!("close {code}"));
+                        self.tally.error(&format!("CLOSE {code}"));
                         return Ok(());
                     }
                     _ => {}
@@ -261,7 +261,8 @@ impl FrontEnd {
                     let asked = subscriber.as_ref().map(|subscriber| subscriber.wish.document.clone());
                     self.tally.failure(|| format!("{payload} to {}", asked.unwrap_or_default()));
                 }
-                self.tally.error(&code);
+                let message: String = errors[0]["message"].as_str().unwrap_or_default().chars().take(48).collect();
+                self.tally.error(&format!("{code} {message}"));
                 if let Some(subscriber) = subscriber {
                     subscriber.end(Again::FromHere, &mut self.dice);
                 }
@@ -289,7 +290,7 @@ fn next(
     count(&tally.messages);
     let asked = |subscriber: &Option<&mut Subscriber>| {
         let wish = subscriber.as_ref().map(|subscriber| subscriber.wish.document.as_str());
-        format!("{} for {}", payload.chars().take(600).collect::<String>(), wish.unwrap_or("nobody"))
+        format!("{} for {}", payload.chars().take(300).collect::<String>(), wish.unwrap_or("nobody"))
     };
     let Next { data, extensions } = match serde_json::from_str(payload) {
         Ok(next) => next,

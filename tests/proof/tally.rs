@@ -70,14 +70,21 @@ impl Tally {
         seen + load(&self.wrong) + load(&self.stuck)
     }
 
+    /// How far it is.
+    pub(crate) fn progress(&self) -> String {
+        format!("{} commits, {} messages", load(&self.commits), load(&self.messages))
+    }
+
     pub(crate) fn failures(&self) -> String {
         self.failures.lock().unwrap().join("\n")
     }
 
     /// Errors that no fault explains.
     pub(crate) fn unexpected_errors(&self) -> Vec<String> {
-        let explained = ["UNAVAILABLE", "TIMEOUT", "RETRY"];
-        self.errors.lock().unwrap().keys().filter(|code| !explained.contains(&code.as_str())).cloned().collect()
+        let explained = |error: &str| {
+            ["UNAVAILABLE ", "TIMEOUT ", "RETRY ", "CLOSE 1001"].iter().any(|code| error.starts_with(code))
+        };
+        self.errors.lock().unwrap().keys().filter(|error| !explained(error)).cloned().collect()
     }
 }
 

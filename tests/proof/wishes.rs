@@ -23,7 +23,7 @@ impl Wish {
             0..45 => &TASK,
             45..75 => &ENTRY,
             75..90 => &LINK,
-            90..96 => &ACCOUNT,
+            90..98 => &ACCOUNT,
             _ => &PARCEL,
         };
         let count = table.columns.len();
@@ -135,8 +135,7 @@ fn leaf(table: &'static Table, dice: &mut Dice) -> Filter {
         ("link", _) => made("b: {notIn: [\"b1\", \"b2\"]}".to_owned(), "b NOT IN ('b1', 'b2')".to_owned()),
         ("account", 0..4) => made(String::new(), "true".to_owned()),
         ("account", _) => made(format!("balance: {{lt: \"{}\"}}", n * 4), format!("balance < {}", n * 4)),
-        (_, 0..2) => made(String::new(), "true".to_owned()),
-        (_, 2..6) => made(format!("batch: {{eq: {}}}", n % 6), format!("batch = {}", n % 6)),
+        ("parcel", 0..3) => made(format!("batch: {{eq: {}}}", n % 6), format!("batch = {}", n % 6)),
         (_, _) => {
             let id = n * 400;
             made(format!("id: {{in: [{id}, {}]}}", id + 1), format!("id IN ({id}, {})", id + 1))

@@ -28,6 +28,8 @@ pub(crate) struct Writer {
     pub(crate) tally: Arc<Tally>,
     /// Held for reading during a transaction: who holds it for writing knows that nobody writes.
     pub(crate) gate: Arc<RwLock<()>>,
+    /// The server is Postgres' synchronous standby.
+    pub(crate) standby: bool,
     /// The time between two transactions, at least.
     pub(crate) pace: Duration,
     pub(crate) dice: Dice,
@@ -38,21 +40,26 @@ impl Writer {
     pub(crate) async fn run(mut self, stop: watch::Receiver<bool>) {
         let mut ticks = interval(self.pace);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        // A commit that is not waited for becomes visible before it is in the log for good.
-        let hurried = self.dice.one_in(3);
         while !*stop.borrow() {
             ticks.tick().await;
             let open = self.gate.clone().read_owned().await;
-            if self.write(hurried).await.is_err() {
+            if self.write().await.is_err() {
                 drop(open);
                 sleep(Duration::from_millis(30)).await;
             }
         }
     }
 
-    async fn write(&mut self, hurried: bool) -> Result<(), sqlx::Error> {
+    async fn write(&mut self) -> Result<(), sqlx::Error> {
         let mut connection = self.pool.acquire().await?;
-        let mut sql = format!("{WAIT}; SET synchronous_commit = {};", if hurried { "off" } else { "on" });
+        // A commit that is not waited for becomes visible before it is in the log for good; one that waits for its
+        // standby, which is the server, long after it was told.
+        let durable = match self.dice.roll(12) {
+            0 if self.standby => "on",
+            0..4 => "off",
+            _ => "local",
+        };
+        let mut sql = format!("{WAIT}; SET synchronous_commit = {durable};");
         sqlx::raw_sql(AssertSqlSafe(sql.clone())).execute(&mut *connection).await?;
         sql.clear();
         sql += "BEGIN;";
