@@ -14,7 +14,6 @@ use everwire::selection::{RowField, RowSelection};
 use everwire::sequence::Sequence;
 use futures_util::StreamExt;
 use serde_json::Value;
-use sqlx::postgres::PgPoolOptions;
 use sqlx::{AssertSqlSafe, PgPool};
 
 use crate::postgres::Postgres;
@@ -45,7 +44,7 @@ impl World {
 
     pub(crate) async fn with(change: impl FnOnce(&mut Options)) -> Self {
         let postgres = Postgres::start().await;
-        let pool = PgPoolOptions::new().max_connections(20).connect(postgres.url()).await.unwrap();
+        let pool = postgres.pool().await;
         sqlx::raw_sql(TABLES).execute(&pool).await.unwrap();
         let model = Arc::new(model::load(&pool, &["public".to_owned()]).await.unwrap());
         let mut options = Options::new(postgres.url());

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, User, chown};
+use sqlx::PgPool;
 use sqlx::postgres::PgPoolOptions;
 use tempfile::TempDir;
 
@@ -39,6 +40,11 @@ impl Postgres {
     /// The address of the database `test`.
     pub(crate) fn url(&self) -> &str {
         &self.url
+    }
+
+    /// A pool of connections to it.
+    pub(crate) async fn pool(&self) -> PgPool {
+        PgPoolOptions::new().max_connections(20).connect(&self.url).await.unwrap()
     }
 
     /// Stops it at once, as a crash would, and starts it again.

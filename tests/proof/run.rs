@@ -9,7 +9,7 @@ use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use tokio::sync::{RwLock, watch};
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::dice::Dice;
 use crate::faults::Faults;
@@ -57,6 +57,7 @@ pub(crate) async fn run(plan: &Plan) -> Arc<Tally> {
     let (stop, stopped) = watch::channel(false);
     let mut stage = Stage::set(plan, &mut dice, &stopped).await;
     let writers = stage.start_writers(plan, &mut dice, &stopped);
+    tokio::spawn(release(stage.pool.clone(), stopped.clone()));
     let end = Instant::now() + plan.time;
     let mut faults = Faults::new();
     while Instant::now() < end {
@@ -78,6 +79,17 @@ pub(crate) async fn run(plan: &Plan) -> Arc<Tally> {
     stage.tally
 }
 
+/// Commits that wait for a standby that is gone, as an administrator would end that. A slot is made when all that was
+/// running has ended: without this, a server that comes back would wait for those who wait for it.
+async fn release(pool: PgPool, stopped: watch::Receiver<bool>) {
+    let sql = "SELECT pg_cancel_backend(pid) FROM pg_stat_activity
+               WHERE wait_event = 'SyncRep' AND query_start < clock_timestamp() - interval '1.2 s'";
+    while !*stopped.borrow() {
+        sleep(Duration::from_millis(200)).await;
+        let _ = sqlx::query(sql).execute(&pool).await;
+    }
+}
+
 impl Stage {
     async fn set(plan: &Plan, dice: &mut Dice, stopped: &watch::Receiver<bool>) -> Self {
         let postgres = Postgres::start().await;
@@ -90,12 +102,14 @@ impl Stage {
             .connect_with(options)
             .await
             .unwrap();
-        sqlx::raw_sql(SCHEMA).execute(&pool).await.unwrap();
+        let before = postgres.pool().await;
+        sqlx::raw_sql(SCHEMA).execute(&before).await.unwrap();
         if plan.standby {
             let standby = "ALTER SYSTEM SET synchronous_standby_names = 'everwire'";
-            sqlx::raw_sql(standby).execute(&pool).await.unwrap();
-            sqlx::raw_sql("SELECT pg_reload_conf()").execute(&pool).await.unwrap();
+            sqlx::raw_sql(standby).execute(&before).await.unwrap();
+            sqlx::raw_sql("SELECT pg_reload_conf()").execute(&before).await.unwrap();
         }
+        before.close().await;
         let mut server = Server::new(postgres.url(), plan.sabotage);
         server.start(64 << 20).await;
         let tally = Arc::new(Tally::default());
@@ -144,7 +158,7 @@ impl Stage {
     /// that is so.
     async fn check(&self) -> bool {
         self.tally.calm.store(true, Ordering::Relaxed);
-        let closed = self.gate.write().await;
+        let closed = timeout(PATIENCE, self.gate.write()).await.expect("every transaction ends");
         let barrier = self.barrier().await;
         let begin = Instant::now();
         let deadline = Instant::now() + PATIENCE;

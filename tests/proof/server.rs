@@ -52,7 +52,7 @@ impl Server {
         let mut server = Command::new(env!("CARGO_BIN_EXE_everwire"));
         server.args(["serve", "--schema", "proof", "--replica-identity", "full", "--progress-interval", "0.4"]);
         server.args(["--database-url", &self.database_url, "--listen", &self.address.to_string()]);
-        server.args(["--history-bytes", &history_bytes.to_string(), "--log", "warn"]);
+        server.args(["--history-bytes", &history_bytes.to_string(), "--log", "warn,sqlx=error"]);
         server.env("EVERWIRE_SABOTAGE", self.sabotage.unwrap_or_default());
         self.child = Some(server.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().unwrap());
     }
