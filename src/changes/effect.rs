@@ -76,6 +76,10 @@ pub(super) fn effects<'a>(
             }
         }
     }
+    #[cfg(feature = "sabotage")]
+    if !list.is_empty() && super::sabotage::strikes(super::sabotage::Defect::Change) {
+        list.pop();
+    }
     Ok(Effects { truncated, list })
 }
 

@@ -95,6 +95,10 @@ impl History {
         if self.forgotten.iter().any(|xid| !snapshot.sees(*xid)) {
             return None;
         }
+        #[cfg(feature = "sabotage")]
+        if super::sabotage::strikes(super::sabotage::Defect::Join) {
+            return Some(Vec::new());
+        }
         let end = self.commits.partition_point(|held| held.end_lsn <= until);
         let unseen = self.commits.range(..end).filter(|held| !snapshot.sees(held.xid));
         Some(unseen.map(|held| Arc::clone(&held.commit)).collect())

@@ -25,6 +25,8 @@ mod plan;
 mod publication;
 mod retention;
 mod row;
+#[cfg(feature = "sabotage")]
+mod sabotage;
 mod shared;
 mod slot;
 mod snapshot;

@@ -86,6 +86,10 @@ impl Stream for Subscription {
                     Next::Pending => return Poll::Pending,
                     Next::Message(sequence, message) => {
                         *at = sequence;
+                        #[cfg(feature = "sabotage")]
+                        if super::sabotage::strikes(super::sabotage::Defect::Message) {
+                            continue;
+                        }
                         return Poll::Ready(Some(Ok(message)));
                     }
                     Next::Behind => {
