@@ -8,8 +8,9 @@ use serde_json::{Value, json};
 
 use crate::world::Server;
 
-/// Far more than any of them takes, far less than any of them would take without limits.
-const SOON: Duration = Duration::from_secs(5);
+/// Far more than any of them takes on a machine that does ten other things, far less than any of them would take
+/// without limits.
+const SOON: Duration = Duration::from_secs(20);
 
 struct Target {
     server: Server,
