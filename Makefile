@@ -32,8 +32,9 @@ build: tools web
 
 test: lint test-rust test-web test-clients
 
+# With defects that can be switched on, so that one build serves the proof and the test of the proof.
 test-rust: tools postgres nextest web
-	cargo nextest run
+	cargo nextest run --features sabotage
 
 test-web: web
 	@if command -v npm >/dev/null && [ -f web/package.json ]; then cd web && npm run check --if-present; fi
@@ -48,7 +49,7 @@ fmt: tools
 
 lint: tools web
 	cargo fmt --check
-	cargo clippy --all-targets -- -D warnings
+	cargo clippy --all-targets --features sabotage -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --document-private-items --quiet
 
 schema: tools postgres web

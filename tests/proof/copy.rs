@@ -188,7 +188,7 @@ impl Copy {
             return Ok(());
         }
         let kept = match wish.table.name {
-            "parcel" => self.rows.len() as u64 % BATCH == 0,
+            "parcel" => (self.rows.len() as u64).is_multiple_of(BATCH),
             "account" => match wish.columns.iter().position(|column| *column == 1) {
                 Some(place) => self.rows.values().map(|row| hundredths(&row[place])).sum::<i64>() == TOTAL,
                 None => self.rows.len() == 40,

@@ -30,11 +30,11 @@ fn setting(name: &str, default: u64) -> u64 {
 async fn every_copy_is_exact_under_faults() {
     let subscribers = setting("SUBSCRIBERS", 1000);
     let plan = Plan {
-        time: Duration::from_secs(setting("SECONDS", 45)),
+        time: Duration::from_secs(setting("SECONDS", 35)),
         subscribers,
         sockets: setting("SOCKETS", subscribers.div_ceil(5)),
         writers: setting("WRITERS", 6),
-        commits_per_second: setting("COMMITS", 1000),
+        commits_per_second: setting("COMMITS", 400),
         faults: setting("FAULTS", 1) > 0,
         standby: setting("STANDBY", 1) > 0,
         sabotage: None,

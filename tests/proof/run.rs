@@ -173,8 +173,14 @@ impl Stage {
         }
         let came = begin.elapsed();
         let right = self.compare(barrier).await;
+        let memory = self.server.memory().unwrap_or_default();
+        self.tally.memory.fetch_max(memory, Ordering::Relaxed);
         self.talk(|| {
-            format!("check: {came:?} to the barrier, {:?} in all; {}", begin.elapsed(), self.tally.progress())
+            format!(
+                "check: {came:?} to the barrier, {:?} in all; {}, {memory} MiB",
+                begin.elapsed(),
+                self.tally.progress()
+            )
         });
         self.tally.checks.fetch_add(1, Ordering::Relaxed);
         drop(closed);

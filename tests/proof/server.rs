@@ -49,7 +49,8 @@ impl Server {
 
     fn spawn(&mut self, history_bytes: u64) {
         let log: File = File::options().append(true).open(self.log.path()).unwrap();
-        let mut server = Command::new(env!("CARGO_BIN_EXE_everwire"));
+        let program = std::env::var_os("EVERWIRE_PROOF_SERVER").unwrap_or(env!("CARGO_BIN_EXE_everwire").into());
+        let mut server = Command::new(program);
         server.args(["serve", "--schema", "proof", "--replica-identity", "full", "--progress-interval", "0.4"]);
         server.args(["--database-url", &self.database_url, "--listen", &self.address.to_string()]);
         server.args(["--history-bytes", &history_bytes.to_string(), "--log", "warn,sqlx=error"]);
@@ -88,6 +89,13 @@ impl Server {
             sleep(Duration::from_millis(20)).await;
         }
         begin.elapsed()
+    }
+
+    /// How much memory it has, in MiB, where the system says so.
+    pub(crate) fn memory(&self) -> Option<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.as_ref()?.id())).ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+        Some(line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok()? / 1024)
     }
 
     /// The end of what it logged.

@@ -68,7 +68,7 @@ impl Subscriber {
         if again == Again::FromStart {
             self.copy = Copy::new(self.manner);
         }
-        self.retry_at = Instant::now() + Duration::from_millis(50 + dice.roll(300));
+        self.retry_at = Instant::now() + Duration::from_millis(100 + dice.roll(600));
     }
 
     fn subscribe(&mut self, place: usize, tally: &Tally) -> String {

@@ -25,6 +25,8 @@ pub(crate) struct Tally {
     /// Subscribers that did not come to the barrier.
     pub(crate) stuck: AtomicU64,
     pub(crate) checks: AtomicU64,
+    /// The most that the server had at a check, in MiB.
+    pub(crate) memory: AtomicU64,
     /// Nobody leaves or changes what it follows.
     pub(crate) calm: AtomicBool,
     resets: Mutex<BTreeMap<String, u64>>,
@@ -105,6 +107,12 @@ impl fmt::Display for Summary<'_> {
         write!(f, "resets {:?}, errors {:?}, ", tally.resets.lock().unwrap(), tally.errors.lock().unwrap())?;
         write!(f, "checks {}, copies compared {} ", load(&tally.checks), load(&tally.compared))?;
         write!(f, "({} rows), breaches {:?}, ", load(&tally.rows), tally.breaches.lock().unwrap())?;
-        write!(f, "stuck {}, WRONG COPIES {}", load(&tally.stuck), load(&tally.wrong))
+        write!(
+            f,
+            "server {} MiB, stuck {}, WRONG COPIES {}",
+            load(&tally.memory),
+            load(&tally.stuck),
+            load(&tally.wrong)
+        )
     }
 }

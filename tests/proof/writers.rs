@@ -115,7 +115,8 @@ fn statement(dice: &mut Dice, sql: &mut String) {
 }
 
 fn mood(dice: &mut Dice) -> &'static str {
-    *dice.pick(&["NULL", "'todo'", "'doing'", "'done'"])
+    let moods = ["NULL", "'todo'", "'doing'", "'done'"];
+    moods[dice.roll(4) as usize]
 }
 
 /// Mostly nothing or little; at times so much that it stands elsewhere, and what an update leaves alone is not told.
