@@ -310,7 +310,7 @@ async fn a_client_that_stops_reading_is_dropped_and_others_are_not() {
 
 #[tokio::test]
 async fn a_slow_reader_is_not_dropped() {
-    let server = Server::start(&["--write-timeout", "1", "--max-message-bytes", "33554432"]).await;
+    let server = Server::start(&["--write-timeout", "3", "--init-timeout", "600", "--max-message-bytes", "33554432"]).await;
     let headers = [("sec-websocket-protocol", "graphql-transport-ws")];
     let mut slow = crate::client::open(&server.base, &headers).await.unwrap();
     // One message, larger than what the system takes at once, read over several such periods.
@@ -321,7 +321,7 @@ async fn a_slow_reader_is_not_dropped() {
     let mut buffer = vec![0; 512 << 10];
     let mut read = 0;
     while read < size {
-        tokio::time::sleep(Duration::from_millis(20)).await;
+        tokio::time::sleep(Duration::from_millis(100)).await;
         let bytes = stream.read(&mut buffer).await.unwrap();
         assert!(bytes > 0, "dropped after {read} bytes");
         read += bytes;
