@@ -12,6 +12,7 @@ use super::commit::{Assembler, Commit};
 use super::publication;
 use super::shared::Shared;
 use super::slot::{Event, Opened, Slot, SlotError};
+use super::snapshot::Snapshot;
 use crate::error::StartError;
 use crate::sequence::Lsn;
 
@@ -19,6 +20,9 @@ use crate::sequence::Lsn;
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 /// How long a start waits for transactions that were about to end when the slot was made.
 const SETTLING: Duration = Duration::from_secs(2);
+/// Whether a commit waits for a standby, or may do so unseen: not every role is told what others wait for.
+const WAITING_FOR_STANDBY: &str = "SELECT pg_catalog.current_setting('synchronous_standby_names') <> '' AND EXISTS (
+    SELECT FROM pg_catalog.pg_stat_activity WHERE wait_event = 'SyncRep' OR query = '<insufficient privilege>')";
 /// Groups are tended in this many shares of the progress interval.
 const SHARES: u32 = 64;
 /// 2000-01-01 in microseconds since 1970.
@@ -54,8 +58,8 @@ pub(super) async fn open(shared: &Shared) -> Result<Feed, StartError> {
     let Opened { slot, epoch, begin } =
         Slot::open(&shared.options.database_url, oid as u32).await.map_err(|error: SlotError| failed(&error))?;
     let shapes = publication::shapes(&shared.pool, &shared.model).await.map_err(|error| failed(&error))?;
-    let xid = settle(shared).await.map_err(|error| failed(&error))?;
-    shared.begin(epoch, begin, xid, unpublished);
+    let settled = settle(shared).await.map_err(|error| failed(&error))?;
+    shared.begin(epoch, begin, settled.xid, settled.unsettled, unpublished);
     Ok(Feed { slot, assembler: Assembler::new(Arc::clone(&shared.model), shapes) })
 }
 
@@ -83,23 +87,37 @@ where
     sqlx::query_scalar(sql).fetch_one(&shared.pool).await
 }
 
-/// Waits, for a while, until all transactions have ended that were running when the slot was made, and gives a
-/// transaction id of the present. One that committed just before the slot's position is not in the stream, and
-/// a snapshot taken before it becomes visible would not see it either.
-async fn settle(shared: &Shared) -> Result<u64, sqlx::Error> {
-    let bounds = "SELECT pg_catalog.pg_current_snapshot()::pg_catalog.text";
-    let read = async || -> Result<(u64, u64), sqlx::Error> {
-        let text: String = scalar(shared, bounds).await?;
-        let snapshot = super::snapshot::Snapshot::read(&text);
-        snapshot.map(|snapshot| (snapshot.xmin, snapshot.xmax)).ok_or(sqlx::Error::RowNotFound)
+/// What ran when the slot was made.
+struct Settled {
+    /// A transaction id of the present.
+    xid: u64,
+    /// Those that may have committed before the slot's position, and are not visible yet.
+    unsettled: Vec<u64>,
+}
+
+/// Waits, for a while, until all transactions have ended that were running when the slot was made. One that committed
+/// just before the slot's position is not in the stream, and a snapshot taken before it becomes visible would not see
+/// it either. That takes moments, unless commits wait for a synchronous standby: who runs for long then is named, so
+/// that no copy is taken without it.
+async fn settle(shared: &Shared) -> Result<Settled, sqlx::Error> {
+    let read = async || -> Result<Snapshot, sqlx::Error> {
+        let text: String = scalar(shared, "SELECT pg_catalog.pg_current_snapshot()::pg_catalog.text").await?;
+        Snapshot::read(&text).ok_or(sqlx::Error::RowNotFound)
     };
-    let (mut xmin, xmax) = read().await?;
+    // A transaction of our own: a snapshot ends before those that are younger than all that have ended.
+    let own: i64 = scalar(shared, "SELECT pg_catalog.pg_current_xact_id()::pg_catalog.text::bigint").await?;
+    let xid = own as u64;
+    let mut last = read().await?;
     let deadline = tokio::time::Instant::now() + SETTLING;
-    while xmin < xmax && tokio::time::Instant::now() < deadline {
+    while last.xmin < xid && tokio::time::Instant::now() < deadline {
         tokio::time::sleep(Duration::from_millis(10)).await;
-        (xmin, _) = read().await?;
+        last = read().await?;
     }
-    Ok(xmax)
+    let mut unsettled: Vec<u64> = last.running_before(xid).collect();
+    if !unsettled.is_empty() && !scalar::<bool>(shared, WAITING_FOR_STANDBY).await? {
+        unsettled.clear();
+    }
+    Ok(Settled { xid, unsettled })
 }
 
 /// Runs until the hub is stopped.

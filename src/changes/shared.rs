@@ -260,14 +260,16 @@ impl Shared {
 
 /// For the hub's task, the one writer.
 impl Shared {
-    /// A new stream has begun: nothing of what was before leads on.
-    pub(super) fn begin(&self, epoch: Epoch, lsn: Lsn, xid: u64, unpublished: Vec<Unpublished>) {
+    /// A new stream has begun: nothing of what was before leads on. `unsettled`: transactions that may be before it
+    /// and not visible yet.
+    pub(super) fn begin(&self, epoch: Epoch, lsn: Lsn, xid: u64, unsettled: Vec<u64>, unpublished: Vec<Unpublished>) {
         let mut core = self.core();
         core.incarnation += 1;
         core.epoch = epoch;
         core.reached = lsn;
         core.xid = xid;
         core.history = History::new(self.options.history_bytes, epoch, lsn);
+        core.history.unsettled = unsettled;
         core.unpublished = unpublished;
         core.state = State::Ready;
         let position = core.position();
@@ -295,6 +297,7 @@ impl Shared {
             let mut core = self.core();
             core.xid = core.xid.max(commit.xid);
             core.reached = core.reached.max(end_lsn);
+            core.history.unsettled.retain(|xid| *xid != commit.xid);
             if commit.changes.is_empty() && commit.truncated.is_empty() {
                 HashMap::new()
             } else {

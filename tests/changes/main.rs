@@ -6,5 +6,6 @@ mod convergence;
 #[path = "../postgres/mod.rs"]
 mod postgres;
 mod setup;
+mod standby;
 mod stream;
 mod world;
