@@ -13,7 +13,7 @@ use super::feed;
 use super::follow::Follow;
 use super::publication::Unpublished;
 use super::shared::Shared;
-use super::subscription::Subscription;
+use super::subscription::{Subscription, apart};
 use crate::config::ReplicaIdentityPolicy;
 use crate::error::{Error, StartError};
 use crate::model::{Model, TableId};
@@ -108,8 +108,9 @@ impl Hub {
         let root_key = follow.root_key.clone();
         let joined = async {
             shared.followable(follow.table)?;
-            let table = shared.model.table(follow.table);
-            follow.filter = canonical(&shared.pool, table, follow.filter).await?;
+            let (asking, table, filter) = (Arc::clone(shared), follow.table, follow.filter);
+            let canonical = async move { canonical(&asking.pool, asking.model.table(table), filter).await };
+            follow.filter = apart(canonical).await?;
             shared.enter(follow)
         };
         let (group, place) = joined.await.map_err(|error| error.at(&root_key))?;
