@@ -13,7 +13,7 @@ use super::feed;
 use super::follow::Follow;
 use super::publication::Unpublished;
 use super::shared::Shared;
-use super::subscription::Subscription;
+use super::subscription::{Subscription, apart};
 use crate::config::{HistorySlotPolicy, ReplicaIdentityPolicy};
 use crate::error::{Error, StartError};
 use crate::model::{Model, TableId};
@@ -118,7 +118,13 @@ impl Hub {
         let joined = async {
             for rows in &mut follow.rows {
                 shared.followable(rows.table)?;
-                canonical(&shared.pool, shared.model.table(rows.table), &mut rows.filter).await?;
+                let (asking, asked) = (Arc::clone(shared), rows.clone());
+                rows.filter = apart(async move {
+                    let mut filter = asked.filter;
+                    canonical(&asking.pool, asking.model.table(asked.table), &mut filter).await?;
+                    Ok(filter)
+                })
+                .await?;
             }
             shared.enter(follow)
         };
