@@ -21,7 +21,7 @@ pub(super) struct History {
     epoch: Epoch,
     /// Every commit after this position is held.
     begin: Sequence,
-    forgotten: VecDeque<u64>,
+    forgotten: VecDeque<(Lsn, u64)>,
     /// Transactions that may have committed before `begin` without being visible yet. Those that come in the stream
     /// after all are taken out; a snapshot that does not see one of the others must be taken again.
     pub(super) unsettled: Vec<u64>,
@@ -81,7 +81,7 @@ impl History {
         let Some(oldest) = self.commits.pop_front() else { return };
         self.bytes -= oldest.commit.bytes;
         self.begin = oldest.commit.sequence(self.epoch);
-        self.forgotten.push_back(oldest.xid);
+        self.forgotten.push_back((oldest.end_lsn, oldest.xid));
         if self.forgotten.len() > FORGOTTEN {
             self.forgotten.pop_front();
         }
@@ -103,7 +103,9 @@ impl History {
 
     /// The commits up to `until` that the snapshot does not see; `None` if one of them is no longer held.
     pub(super) fn unseen(&self, snapshot: &Snapshot, until: Lsn) -> Option<Vec<Arc<Commit>>> {
-        if self.forgotten.iter().chain(&self.unsettled).any(|xid| !snapshot.sees(*xid)) {
+        // What ends after `until` is no part of the copy; the group's log has it.
+        let forgotten = self.forgotten.iter().filter(|(end_lsn, _)| *end_lsn <= until).map(|(_, xid)| xid);
+        if forgotten.chain(&self.unsettled).any(|xid| !snapshot.sees(*xid)) {
             return None;
         }
         #[cfg(feature = "sabotage")]
