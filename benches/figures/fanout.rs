@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use sqlx::pool::PoolConnection;
-use sqlx::{Executor, PgPool, Postgres};
+use sqlx::{PgPool, Postgres};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, timeout};
@@ -43,18 +43,18 @@ enum Writer {
     /// Updates the row that all follow.
     Everwire,
     /// Updates another row, then has the frame sent.
-    Yardstick(Yardstick, Vec<u8>),
+    Yardstick(Box<Yardstick>, Vec<u8>),
 }
 
 /// One of the two, with all its sockets.
 struct Side {
+    /// They end with the side, and before its writer.
+    _readers: JoinSet<()>,
     writer: Writer,
     process: Process,
     row: String,
     connection: PoolConnection<Postgres>,
     received: Arc<Received>,
-    /// They end with the side.
-    _readers: JoinSet<()>,
     sent: usize,
 }
 
@@ -145,7 +145,7 @@ async fn yardstick(pool: &PgPool, row: String, frame: Vec<u8>) -> Side {
     let sockets = ready_sockets(yardstick.address).await;
     let process = yardstick.process();
     let connection = pool.acquire().await.expect("a connection");
-    Side::new(Writer::Yardstick(yardstick, frame), process, row, connection, sockets)
+    Side::new(Writer::Yardstick(Box::new(yardstick), frame), process, row, connection, sockets)
 }
 
 async fn ready_sockets(address: SocketAddr) -> Vec<Socket> {
@@ -181,15 +181,11 @@ impl Side {
                 }
             });
         }
-        Self { writer, process, row, connection, received, _readers: readers, sent: 0 }
+        Self { _readers: readers, writer, process, row, connection, received, sent: 0 }
     }
 
     /// Deliveries a second, and microseconds of the server's processor time for each.
     async fn run(&mut self, pace: Pace, time: Duration) -> (f64, f64) {
-        // With several updates under way the disk must not be what is measured.
-        let durable = if matches!(pace, Pace::UnderWay(2..)) { "off" } else { "on" };
-        let setting = sqlx::AssertSqlSafe(format!("SET synchronous_commit = {durable}"));
-        self.connection.execute(sqlx::raw_sql(setting)).await.expect("a setting");
         let (before, sent_before) = (self.process.processor_time(), self.sent);
         let started = Instant::now();
         match pace {

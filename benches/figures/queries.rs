@@ -12,7 +12,7 @@ use everwire::sql::Statement;
 use serde_json::json;
 use serde_json::value::RawValue;
 use sqlx::postgres::{PgArguments, PgConnectOptions};
-use sqlx::{Arguments, AssertSqlSafe, PgPool, Row};
+use sqlx::{Arguments, AssertSqlSafe, PgExecutor, PgPool, Row};
 use tokio::task::JoinSet;
 
 use crate::server::{Server, data_folder};
@@ -43,34 +43,59 @@ struct Request {
     statement: Statement,
 }
 
+/// How a worker comes to a connection; the sessions are set as the server's.
+#[derive(Clone)]
+enum Connections {
+    /// It has one of its own for the round: the least that a statement can cost.
+    Own(PgPool),
+    /// It takes one from the pool for each statement, of as many as the server has.
+    Shared(PgPool),
+}
+
+impl Connections {
+    fn pool(&self) -> &PgPool {
+        let (Self::Own(pool) | Self::Shared(pool)) = self;
+        pool
+    }
+}
+
 pub(crate) async fn measure() {
     let data = data_folder();
     let (server, _) = Server::start(data.path(), &[]).await;
-    // As the server's own connections, but one for each worker: nobody waits for a connection.
     let options: PgConnectOptions = server.url().parse().expect("an address");
-    let pool = request::connect(options, 32, Duration::from_secs(30));
-    let cases = cases(&pool).await;
+    let pool = |connections| request::connect(options.clone(), connections, Duration::from_secs(30));
+    let (own, shared) = (Connections::Own(pool(32)), Connections::Shared(pool(16)));
+    let cases = cases(own.pool()).await;
     let how = format!("{ROUNDS} rounds of {} s, in turns with the same statements through sqlx", ROUND.as_secs());
     table::heading("queries", &how);
     for case in cases {
-        compare(Arc::new(case), server.address, &pool).await;
+        compare(Arc::new(case), &server, &own, &shared).await;
     }
-    pool.close().await;
+    own.pool().close().await;
+    shared.pool().close().await;
     server.stop().await;
 }
 
-async fn compare(case: Arc<Case>, address: SocketAddr, pool: &PgPool) {
-    through_everwire(&case, address, WARMING).await;
-    through_sqlx(&case, pool, WARMING).await;
-    let (mut everwire, mut statements) = (Vec::new(), Vec::new());
+async fn compare(case: Arc<Case>, server: &Server, own: &Connections, shared: &Connections) {
+    through_everwire(&case, server.address, WARMING).await;
+    through_sqlx(&case, own, WARMING).await;
+    through_sqlx(&case, shared, WARMING).await;
+    let [mut everwire, mut costs, mut statements, mut pooled] = [const { Vec::new() }; 4];
     for _ in 0..ROUNDS {
-        everwire.push(through_everwire(&case, address, ROUND).await);
-        statements.push(through_sqlx(&case, pool, ROUND).await);
+        let before = server.process().processor_time();
+        let rate = through_everwire(&case, server.address, ROUND).await;
+        everwire.push(rate);
+        costs.push((server.process().processor_time() - before) / (rate * ROUND.as_secs_f64()));
+        statements.push(through_sqlx(&case, own, ROUND).await);
+        pooled.push(through_sqlx(&case, shared, ROUND).await);
     }
     let name = format!("{}, {} connections", case.name, case.connections);
     table::line(&format!("{name}: Everwire (requests/s)"), &everwire);
-    table::line("  its statement through sqlx (statements/s)", &statements);
-    table::ratio("  Everwire / statement", &everwire, &statements);
+    table::line("  Everwire (µs of the server's CPU per request)", &costs);
+    table::line("  its statement, a connection each (statements/s)", &statements);
+    table::line("  its statement, the server's pool (statements/s)", &pooled);
+    table::ratio("  Everwire / a connection each", &everwire, &statements);
+    table::ratio("  Everwire / the server's pool", &everwire, &pooled);
 }
 
 async fn cases(pool: &PgPool) -> Vec<Case> {
@@ -133,19 +158,25 @@ async fn through_everwire(case: &Arc<Case>, address: SocketAddr, time: Duration)
 }
 
 /// Statements answered a second.
-async fn through_sqlx(case: &Arc<Case>, pool: &PgPool, time: Duration) -> f64 {
+async fn through_sqlx(case: &Arc<Case>, connections: &Connections, time: Duration) -> f64 {
     let mut workers = JoinSet::new();
     let started = Instant::now();
     for worker in 0..case.connections {
-        let (case, pool) = (Arc::clone(case), pool.clone());
+        let (case, connections) = (Arc::clone(case), connections.clone());
         workers.spawn(async move {
-            let mut connection = pool.acquire().await.expect("a connection");
+            let mut own = match &connections {
+                Connections::Own(pool) => Some(pool.acquire().await.expect("a connection")),
+                Connections::Shared(_) => None,
+            };
             let mut answered = 0;
             for request in case.requests.iter().skip(worker).step_by(case.connections).cycle() {
                 if started.elapsed() >= time {
                     break;
                 }
-                run(&mut connection, &request.statement).await;
+                match &mut own {
+                    Some(connection) => run(&mut **connection, &request.statement).await,
+                    None => run(connections.pool(), &request.statement).await,
+                }
                 answered += 1;
             }
             answered
@@ -159,7 +190,7 @@ async fn rate(workers: JoinSet<u32>, started: Instant) -> f64 {
     f64::from(answered) / started.elapsed().as_secs_f64()
 }
 
-async fn run(connection: &mut sqlx::PgConnection, statement: &Statement) {
+async fn run(connection: impl PgExecutor<'_>, statement: &Statement) {
     let mut arguments = PgArguments::default();
     for bind in &statement.binds {
         arguments.add(bind.as_deref()).expect("text can be sent");

@@ -2,7 +2,7 @@
 //! A process of its own, so that its processor time can be told; the bench's own binary with another argument.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::process::{Child, Command, Stdio};
+use std::process::Stdio;
 use std::time::Duration;
 
 use axum::Router;
@@ -14,6 +14,7 @@ use axum::serve::ListenerExt;
 use futures_util::{SinkExt, StreamExt};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::process::{Child, ChildStdin, Command};
 use tokio::sync::broadcast::{self, error::RecvError};
 use tokio::time::sleep;
 
@@ -24,17 +25,16 @@ pub(crate) const COMMAND: &str = "yardstick";
 
 type Frames = broadcast::Sender<Utf8Bytes>;
 
-/// Sockets on this port; on the next one, frames to be sent to all of them, each behind its length.
+/// Sockets on this port; on standard input, frames to be sent to all of them, each behind its length.
 pub(crate) async fn serve(port: u16) {
     let frames = Frames::new(1024);
     let routes = Router::new().route("/graphql", get(upgrade)).with_state(frames.clone());
     let sockets = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.expect("the port is free");
-    let orders = TcpListener::bind((Ipv4Addr::LOCALHOST, port + 1)).await.expect("the next port is free");
     tokio::spawn(async move {
         let sockets = sockets.tap_io(|tcp| tcp.set_nodelay(true).expect("an option that TCP has"));
         axum::serve(sockets, routes).await.expect("serves until it is killed");
     });
-    let (mut orders, _) = orders.accept().await.expect("the bench");
+    let mut orders = tokio::io::stdin();
     let mut length = [0; 4];
     // Ends with the bench.
     while orders.read_exact(&mut length).await.is_ok() {
@@ -78,24 +78,29 @@ async fn write(socket: WebSocket, frames: Frames) {
 pub(crate) struct Yardstick {
     child: Child,
     pub(crate) address: SocketAddr,
-    orders: TcpStream,
+    orders: ChildStdin,
 }
 
 impl Yardstick {
     pub(crate) async fn start() -> Self {
         let address = free_address();
         let program = std::env::current_exe().expect("the bench has a path");
-        let child = Command::new(program)
+        let mut child = Command::new(program)
             .args([COMMAND, &address.port().to_string()])
-            .stdin(Stdio::null())
+            .stdin(Stdio::piped())
+            .kill_on_drop(true)
             .spawn()
             .expect("the bench starts");
-        let orders = connect(address.port() + 1).await;
+        let orders = child.stdin.take().expect("a pipe");
+        while TcpStream::connect(address).await.is_err() {
+            assert!(child.try_wait().expect("the yardstick is ours").is_none(), "the yardstick ended");
+            sleep(Duration::from_millis(5)).await;
+        }
         Self { child, address, orders }
     }
 
     pub(crate) fn process(&self) -> Process {
-        Process(self.child.id())
+        Process(self.child.id().expect("the yardstick runs"))
     }
 
     /// Has a frame sent to all sockets.
@@ -103,24 +108,6 @@ impl Yardstick {
         let mut order = u32::try_from(frame.len()).expect("a short frame").to_be_bytes().to_vec();
         order.extend(frame);
         self.orders.write_all(&order).await.expect("the yardstick reads");
+        self.orders.flush().await.expect("the yardstick reads");
     }
-}
-
-impl Drop for Yardstick {
-    fn drop(&mut self) {
-        // It holds nothing that an orderly end would save.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-async fn connect(port: u16) -> TcpStream {
-    for _ in 0..1_000 {
-        if let Ok(orders) = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await {
-            orders.set_nodelay(true).expect("an option that TCP has");
-            return orders;
-        }
-        sleep(Duration::from_millis(5)).await;
-    }
-    panic!("the yardstick does not listen");
 }
