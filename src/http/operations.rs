@@ -11,10 +11,11 @@ use bytes::Bytes;
 use futures_util::stream::{AbortHandle, Abortable, SelectAll};
 use futures_util::{Stream, StreamExt};
 use prometheus_client::metrics::gauge::Gauge;
+use tokio::task::JoinSet;
 
 use super::gateway::{Allowed, Answer, Changes, Gateway, GraphqlRequest, Outcome};
 use super::protocol::OperationId;
-use crate::error::Error;
+use crate::error::{Code, Error};
 
 /// Something that an operation has to say.
 pub(super) struct Event {
@@ -76,9 +77,20 @@ impl Operations {
     /// Starts an operation under an id that is not in use.
     pub(super) fn start(&mut self, id: OperationId, gateway: Arc<Gateway>, request: GraphqlRequest) {
         let weight = Weight::of(&request, &self.unanswered);
+        // In a task of its own, which ends with this operation: a socket is polled only while it takes something, and
+        // what holds a connection to the database must not depend on that.
         let outcome = async move {
-            let _held_until_the_outcome = weight;
-            gateway.run(&request, Allowed::Everything).await
+            let mut task = JoinSet::new();
+            task.spawn(async move {
+                let _held_until_the_outcome = weight;
+                gateway.run(&request, Allowed::Everything).await
+            });
+            match task.join_next().await {
+                Some(Ok(outcome)) => outcome,
+                Some(Err(_)) | None => {
+                    Outcome::Answer(Answer::request_error(Error::new(Code::Internal, "the operation broke off")))
+                }
+            }
         };
         self.put(id, Stage::Starting(Box::pin(outcome)));
     }
