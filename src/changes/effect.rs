@@ -1,6 +1,8 @@
 //! What does a commit mean for one group? Inserts, updates and deletes of rows in, PUTs, PATCHes and DELETEs of
 //! resources out. What the log does not say is never guessed: [`Incomplete`] asks for a fresh copy.
 
+use std::sync::{PoisonError, RwLock};
+
 use super::commit::{Commit, OldRow, Operation, RowChange};
 use super::row::Row;
 use crate::filter::judge::Judge;
@@ -15,7 +17,8 @@ pub(super) struct Scope {
     pub(super) covered: Vec<ColumnId>,
     /// Covered, key and filter columns.
     pub(super) needed: Vec<ColumnId>,
-    pub(super) judge: Judge,
+    /// Made anew when an enum gets another value.
+    pub(super) judge: RwLock<Judge>,
 }
 
 /// A change of one resource.
@@ -113,7 +116,12 @@ impl Scope {
 
     /// Whether a row is covered.
     pub(super) fn passes(&self, row: &Row) -> bool {
-        self.judge.passes(&|column| row.get(column))
+        self.judge.read().unwrap_or_else(PoisonError::into_inner).passes(&|column| row.get(column))
+    }
+
+    /// Judges otherwise from now on.
+    pub(super) fn renew(&self, judge: Judge) {
+        *self.judge.write().unwrap_or_else(PoisonError::into_inner) = judge;
     }
 
     fn complete<'a>(&self, row: &'a Row) -> Result<&'a Row, Incomplete> {

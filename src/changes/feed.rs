@@ -9,9 +9,10 @@ use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::commit::{Assembler, Commit};
-use super::publication;
+use super::reload::Reloads;
 use super::shared::Shared;
 use super::slot::{Event, Opened, Slot, SlotError};
+use super::watch::install;
 use crate::error::StartError;
 use crate::sequence::Lsn;
 
@@ -28,6 +29,7 @@ const EPOCH_2000: i64 = 946_684_800_000_000;
 pub(super) struct Feed {
     slot: Slot,
     assembler: Assembler,
+    reloads: Reloads,
 }
 
 /// Why reading ended.
@@ -39,8 +41,13 @@ enum Ended {
 /// Prepares the database, makes a slot, begins.
 pub(super) async fn open(shared: &Shared) -> Result<Feed, StartError> {
     check_wal_level(shared).await?;
-    let policy = shared.options.replica_identity;
-    let unpublished = publication::keep_up(&shared.pool, &shared.model, policy).await?;
+    if shared.options.watch_schema
+        && let Err(error) = install(&shared.pool).await
+    {
+        tracing::warn!(%error, "the database cannot be made to tell when it is altered (--watch-schema); SIGHUP helps");
+    }
+    let mut reloads = Reloads::default();
+    let unpublished = reloads.prepare(shared).await?;
     let failed = |error: &dyn std::fmt::Display| {
         StartError::new(
             format!("The feed of changes could not be opened: {error}"),
@@ -53,10 +60,11 @@ pub(super) async fn open(shared: &Shared) -> Result<Feed, StartError> {
         .map_err(|error| failed(&error))?;
     let Opened { slot, epoch, begin } =
         Slot::open(&shared.options.database_url, oid as u32).await.map_err(|error: SlotError| failed(&error))?;
-    let shapes = publication::shapes(&shared.pool, &shared.model).await.map_err(|error| failed(&error))?;
     let xid = settle(shared).await.map_err(|error| failed(&error))?;
     shared.begin(epoch, begin, xid, unpublished);
-    Ok(Feed { slot, assembler: Assembler::new(Arc::clone(&shared.model), shapes) })
+    // What was altered before the slot was made is not in the stream.
+    reloads.reload(shared, None).await?;
+    Ok(Feed { slot, assembler: Assembler::new(shared.model()), reloads })
 }
 
 async fn check_wal_level(shared: &Shared) -> Result<(), StartError> {
@@ -158,7 +166,18 @@ async fn follow(shared: &Shared, feed: &mut Feed, stop: &mut watch::Receiver<boo
                 shared.tend(shares as usize);
                 continue;
             }
-            event = feed.slot.next() => event,
+            () = shared.doubts.notified() => {
+                feed.reloads.ask();
+                continue;
+            }
+            () = Reloads::due(feed.reloads.when()) => None,
+            event = feed.slot.next() => Some(event),
+        };
+        let Some(event) = event else {
+            match reload(shared, feed, None).await {
+                Ok(()) => continue,
+                Err(ended) => return ended,
+            }
         };
         match event {
             Err(error) => return Ended::Broken(error.to_string()),
@@ -170,7 +189,19 @@ async fn follow(shared: &Shared, feed: &mut Feed, stop: &mut watch::Receiver<boo
                 if let Err(error) = feed.assembler.take(&bytes) {
                     return Ended::Broken(error.to_string());
                 }
-                feed.assembler.broken.drain(..).for_each(|table| shared.break_table(table));
+                if feed.assembler.doubts() {
+                    let xid = feed.assembler.transaction();
+                    if let Err(ended) = reload(shared, feed, xid).await {
+                        return ended;
+                    }
+                }
+            }
+            // At its place in the stream: what follows is told by the new model.
+            Ok(Event::Altered) => {
+                let xid = feed.assembler.transaction();
+                if let Err(ended) = reload(shared, feed, xid).await {
+                    return ended;
+                }
             }
             Ok(Event::Commit { end_lsn }) => {
                 let micros = open.take();
@@ -184,6 +215,16 @@ async fn follow(shared: &Shared, feed: &mut Feed, stop: &mut watch::Receiver<boo
             Ok(Event::Position(_)) => {}
         }
     }
+}
+
+/// Compares the model with the database, as it is after the transaction.
+async fn reload(shared: &Shared, feed: &mut Feed, xid: Option<u64>) -> Result<(), Ended> {
+    match feed.reloads.reload(shared, xid).await {
+        Ok(Some(model)) => feed.assembler.adopt(&model),
+        Ok(None) => {}
+        Err(error) => return Err(Ended::Broken(error.to_string())),
+    }
+    Ok(())
 }
 
 fn finish(shared: &Shared, feed: &mut Feed, end_lsn: Lsn, micros: Option<i64>) {

@@ -23,14 +23,17 @@ mod matcher;
 mod payload;
 mod plan;
 mod publication;
+mod reload;
 mod row;
 mod shared;
 mod slot;
 mod snapshot;
 mod subscription;
+mod watch;
 
 pub use follow::{ChangeField, ChangeSelections, EnvelopeField, Follow, Reset};
 pub use hub::{Hub, Options, Status};
 pub use plan::plan;
 pub use publication::Unpublished;
+pub use reload::{Altered, Swap};
 pub use subscription::Subscription;

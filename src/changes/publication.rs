@@ -4,7 +4,6 @@
 
 use sqlx::{AssertSqlSafe, PgConnection, PgPool};
 
-use super::commit::Shapes;
 use crate::config::ReplicaIdentityPolicy;
 use crate::error::StartError;
 use crate::model::{Model, Table, TableId};
@@ -41,11 +40,21 @@ struct Found {
     partial: Vec<String>,
 }
 
+/// Whether a slot reads already what is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Streaming {
+    /// A slot is yet to be made, which waits for all transactions that run.
+    NotYet,
+    /// What a transaction wrote to a table before the table was published is never told: it must have ended.
+    Already,
+}
+
 /// Brings the publication up to date; gives what cannot be followed.
 pub(super) async fn keep_up(
     pool: &PgPool,
     model: &Model,
     policy: ReplicaIdentityPolicy,
+    streaming: Streaming,
 ) -> Result<Vec<Unpublished>, StartError> {
     let mut found = look(pool, model).await.map_err(|error| failed(&error))?;
     if policy == ReplicaIdentityPolicy::Full {
@@ -57,7 +66,7 @@ pub(super) async fn keep_up(
     let (published, unpublished): (Vec<_>, Vec<_>) =
         found.iter().map(|found| (found, why_not(found, model.table(found.id)))).partition(|(_, why)| why.is_none());
     let tables: Vec<&Table> = published.iter().map(|(found, _)| model.table(found.id)).collect();
-    publish(pool, &tables).await.map_err(|error| failed(&error))?;
+    publish(pool, &tables, streaming).await.map_err(|error| failed(&error))?;
     let keyless = published.iter().filter(|(found, _)| model.table(found.id).key.is_empty());
     let keyless = keyless.map(|(found, _)| (found.id, "it has no primary key: give it one".to_owned()));
     let unpublished = unpublished.into_iter().filter_map(|(found, why)| Some((found.id, why?)));
@@ -89,7 +98,7 @@ fn why_not(found: &Found, table: &Table) -> Option<String> {
 }
 
 async fn look(pool: &PgPool, model: &Model) -> Result<Vec<Found>, sqlx::Error> {
-    let oids: Vec<String> = model.tables.iter().map(|table| table.oid.to_string()).collect();
+    let oids: Vec<String> = model.tables().map(|(_, table)| table.oid.to_string()).collect();
     let oids = array_literal(oids.iter().map(|oid| Some(oid.as_str())));
     let rows: Vec<(i64, i32, bool, bool, Vec<String>)> =
         sqlx::query_as(include_str!("identity.sql")).bind(oids).bind(PUBLICATION).fetch_all(pool).await?;
@@ -129,7 +138,7 @@ struct Published {
     names: Vec<String>,
 }
 
-async fn publish(pool: &PgPool, tables: &[&Table]) -> Result<(), sqlx::Error> {
+async fn publish(pool: &PgPool, tables: &[&Table], streaming: Streaming) -> Result<(), sqlx::Error> {
     let mut transaction = pool.begin().await?;
     sqlx::query("SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended('everwire.publication', 0))")
         .execute(&mut *transaction)
@@ -143,14 +152,19 @@ async fn publish(pool: &PgPool, tables: &[&Table]) -> Result<(), sqlx::Error> {
             execute(&mut transaction, format!("DROP PUBLICATION {PUBLICATION}")).await?;
             create(&mut transaction, tables).await?;
         }
-        Some(published) => alter(&mut transaction, &published, tables).await?,
+        Some(published) => alter(&mut transaction, &published, tables, streaming).await?,
         None => create(&mut transaction, tables).await?,
     }
     transaction.commit().await
 }
 
 /// Adds and drops what differs: tables of other owners that are right where they are stay untouched.
-async fn alter(connection: &mut PgConnection, published: &Published, tables: &[&Table]) -> Result<(), sqlx::Error> {
+async fn alter(
+    connection: &mut PgConnection,
+    published: &Published,
+    tables: &[&Table],
+    streaming: Streaming,
+) -> Result<(), sqlx::Error> {
     let wanted = |oid: &i64| tables.iter().any(|table| i64::from(table.oid) == *oid);
     let missing = tables.iter().filter(|table| !published.tables.contains(&i64::from(table.oid)));
     let missing: Vec<String> = missing.map(|table| table.sql.quoted()).collect();
@@ -162,6 +176,10 @@ async fn alter(connection: &mut PgConnection, published: &Published, tables: &[&
     }
     if !missing.is_empty() {
         let names = missing.join(", ");
+        if streaming == Streaming::Already {
+            execute(connection, "SET LOCAL lock_timeout = '3s'".to_owned()).await?;
+            execute(connection, format!("LOCK TABLE {names} IN SHARE MODE")).await?;
+        }
         execute(connection, format!("ALTER PUBLICATION {PUBLICATION} ADD TABLE {names}")).await?;
     }
     Ok(())
@@ -176,19 +194,4 @@ async fn create(connection: &mut PgConnection, tables: &[&Table]) -> Result<(), 
 
 async fn execute(connection: &mut PgConnection, sql: String) -> Result<(), sqlx::Error> {
     sqlx::query(AssertSqlSafe(sql)).execute(connection).await.map(|_| ())
-}
-
-/// The types of the served columns as they are now; none for a column that is not what the model says.
-pub(super) async fn shapes(pool: &PgPool, model: &Model) -> Result<Shapes, sqlx::Error> {
-    let oids: Vec<String> = model.tables.iter().map(|table| table.oid.to_string()).collect();
-    let oids = array_literal(oids.iter().map(|oid| Some(oid.as_str())));
-    let rows: Vec<(i64, String, i64, String, String)> =
-        sqlx::query_as(include_str!("shapes.sql")).bind(oids).fetch_all(pool).await?;
-    let shape = |(oid, column, type_oid, schema, name): (i64, String, i64, String, String)| {
-        let table = model.table_by_oid(oid as u32)?;
-        let column = model.table(table).column_by_name(&column)?;
-        let expected = &model.table(table).column(column).sql_type;
-        (expected.schema == schema && expected.name == name).then_some(((table, column), type_oid as u32))
-    };
-    Ok(rows.into_iter().filter_map(shape).collect())
 }

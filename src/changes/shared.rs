@@ -5,11 +5,11 @@
 use std::borrow::Borrow;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::hash::{Hash, Hasher};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use sqlx::PgPool;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use super::commit::Commit;
 use super::effect::Scope;
@@ -19,6 +19,7 @@ use super::history::History;
 use super::hub::{Options, Status};
 use super::matcher::Matcher;
 use super::publication::Unpublished;
+use super::reload::{self, Altered, Swap};
 use super::snapshot::{Snapshot, widen};
 use crate::error::{Code, Error};
 use crate::filter::judge::Judge;
@@ -27,7 +28,12 @@ use crate::sequence::{Epoch, Lsn, Sequence};
 
 /// What the hub, its task and its subscriptions share.
 pub(super) struct Shared {
-    pub(super) model: Arc<Model>,
+    /// The hub's task writes, with `core` locked; ids mean the same in each that follows.
+    model: RwLock<Arc<Model>>,
+    /// Who else wants to know of another model.
+    altered: Mutex<Option<Altered>>,
+    /// Someone found that the database is not what the model says.
+    pub(super) doubts: Notify,
     pub(super) options: Options,
     /// Starting copies, and the few questions of the hub itself.
     pub(super) pool: PgPool,
@@ -61,7 +67,8 @@ struct Core {
     turn: VecDeque<Arc<Group>>,
     next_id: u64,
     unpublished: Vec<Unpublished>,
-    broken: HashSet<TableId>,
+    /// From where on each generation of the model holds.
+    generations: Vec<Lsn>,
 }
 
 enum State {
@@ -115,10 +122,12 @@ impl Shared {
             turn: VecDeque::new(),
             next_id: 0,
             unpublished: Vec::new(),
-            broken: HashSet::new(),
+            generations: vec![Lsn::default(); model.generation as usize + 1],
         };
         Self {
-            model,
+            model: RwLock::new(model),
+            altered: Mutex::default(),
+            doubts: Notify::new(),
             options,
             pool,
             reached: watch::Sender::new(Reached::default()),
@@ -150,8 +159,30 @@ impl Shared {
             position: core.position(),
             lag: core.lag,
             unpublished: core.unpublished.clone(),
-            broken: core.broken.iter().copied().collect(),
         }
+    }
+}
+
+/// The model, and who hangs on it.
+impl Shared {
+    /// The database as it is.
+    pub(super) fn model(&self) -> Arc<Model> {
+        Arc::clone(&self.model.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(super) fn altered(&self) -> Option<Altered> {
+        self.altered.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// From now on this is told of another model; of the present one at once.
+    pub(super) fn tell(&self, altered: Altered) {
+        *self.altered.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&altered));
+        altered(self.model())();
+    }
+
+    /// Asks for the model to be compared with the database.
+    pub(super) fn ask(&self) {
+        self.doubts.notify_one();
     }
 }
 
@@ -168,14 +199,13 @@ impl Shared {
             State::Ready => {}
             State::Down(_) | State::Stopped => return Err(unavailable("the feed of changes is down; try again")),
         }
-        if core.broken.contains(&table) {
-            return Err(unavailable(
-                "the table is not what it was when the server read it; the server must read it anew",
-            ));
+        let model = self.model();
+        if let Some(what) = reload::vanished(&model, table, &[]) {
+            return Err(Error::new(Code::SchemaChanged, what));
         }
         match core.unpublished.iter().find(|unpublished| unpublished.table == table) {
             Some(Unpublished { reason, .. }) => {
-                let name = &self.model.table(table).names.type_name;
+                let name = &model.table(table).names.type_name;
                 Err(Error::new(Code::Unsupported, format!("changes of `{name}` cannot be followed: {reason}")))
             }
             None => Ok(()),
@@ -184,14 +214,19 @@ impl Shared {
 
     /// Finds or makes the group and takes a place in it.
     pub(super) fn enter(&self, follow: Follow) -> Result<(Arc<Group>, u32), Error> {
-        let table = self.model.table(follow.table);
+        let model = self.model();
+        let table = model.table(follow.table);
         let scope = Scope {
             table: follow.table,
             key: table.key.clone(),
             covered: follow.covered(table),
             needed: follow.needed(table),
-            judge: Judge::compile(&self.model, table, &follow.filter)?,
+            judge: RwLock::new(Judge::compile(&model, table, &follow.filter)?),
         };
+        // It may have been planned on an older schema.
+        if let Some(what) = reload::vanished(&model, scope.table, &scope.needed) {
+            return Err(Error::new(Code::SchemaChanged, what));
+        }
         if let Some(column) = scope.needed.iter().find(|id| table.column(**id).writing == Writing::Generated) {
             let message = format!(
                 "`{}` is generated by Postgres and not in its log: leave it out of the subscription",
@@ -200,13 +235,22 @@ impl Shared {
             return Err(Error::new(Code::Unsupported, message));
         }
         let mut core = self.core();
+        if !Arc::ptr_eq(&model, &self.model()) {
+            drop(core);
+            return self.enter(follow);
+        }
         if let Some(ByFollow(group)) = core.groups.get(&follow) {
             return Ok((Arc::clone(group), group.enter()));
         }
         let limit = self.options.log_bytes.min(self.options.history_bytes);
+        let generations = scope.needed.iter().map(|column| table.column(*column).generation);
+        let generation = generations.fold(table.generation, u32::max);
         let group = Arc::new(Group::new(core.next_id, follow, scope, core.position(), limit));
+        if let Some(lsn) = core.generations.get(generation as usize).filter(|_| generation > 0) {
+            group.refuse_before(Sequence { epoch: core.epoch, lsn: *lsn, ordinal: 0 }, Reset::Schema);
+        }
         core.next_id += 1;
-        core.matcher.add(&self.model, &group);
+        core.matcher.add(&model, &group);
         core.groups.insert(ByFollow(Arc::clone(&group)));
         core.turn.push_back(Arc::clone(&group));
         let place = group.enter();
@@ -302,8 +346,9 @@ impl Shared {
                 core.matcher.concerned(&commit)
             }
         };
+        let model = self.model();
         for (group, changes) in concerned.values() {
-            group.publish(&self.model, &commit, changes);
+            group.publish(&model, &commit, changes);
         }
         self.pass(end_lsn);
     }
@@ -323,16 +368,32 @@ impl Shared {
         self.core().lag = lag;
     }
 
-    /// The table's columns are others: ends its subscriptions.
-    pub(super) fn break_table(&self, table: TableId) {
-        let groups: Vec<_> = {
+    /// The database was altered: `model` holds from `position` on. Whoever it concerns is told what vanished.
+    pub(super) fn adopt(&self, model: Arc<Model>, position: Lsn, unpublished: Vec<Unpublished>, swap: Option<Swap>) {
+        let known = self.model();
+        let touched: Vec<(Arc<Group>, String)> = {
             let mut core = self.core();
-            core.broken.insert(table);
-            core.matcher.of_table(table).cloned().collect()
+            *self.model.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&model);
+            // While this lock is held nobody can subscribe by either.
+            if let Some(swap) = swap {
+                swap();
+            }
+            core.generations.resize(model.generation as usize, position);
+            core.generations.push(position);
+            let why = |group: &Arc<Group>| {
+                Some((Arc::clone(group), reload::touched(group, &known, &model, &unpublished)?))
+            };
+            let touched: Vec<_> = core.turn.iter().filter_map(why).collect();
+            core.unpublished = unpublished;
+            core.forget(&known, touched.iter().map(|(group, _)| Arc::clone(group)));
+            touched
         };
-        tracing::warn!(table = %self.model.table(table).sql.quoted(), "the table has changed");
-        groups.iter().for_each(|group| group.end(unavailable("the table changed; subscribe again")));
-        self.core().forget(&self.model, groups.into_iter());
+        touched.into_iter().for_each(|(group, what)| group.end(Error::new(Code::SchemaChanged, what)));
+    }
+
+    /// The publication is up to date at last.
+    pub(super) fn unpublish(&self, unpublished: Vec<Unpublished>) {
+        self.core().unpublished = unpublished;
     }
 
     /// Tends one of `shares` of the groups.
@@ -345,13 +406,14 @@ impl Shared {
             (groups, core.position())
         };
         let Options { progress_interval, linger, .. } = self.options;
-        let deserted = |group: &Arc<Group>| match group.tend(&self.model, reached, progress_interval, linger) {
+        let model = self.model();
+        let deserted = |group: &Arc<Group>| match group.tend(&model, reached, progress_interval, linger) {
             Tended::Kept => false,
             Tended::Deserted => true,
         };
         let deserted: Vec<_> = groups.into_iter().filter(deserted).collect();
         // Someone may have come meanwhile; whoever comes takes a place under this lock.
-        self.core().forget(&self.model, deserted.into_iter().filter(|group| group.is_deserted()));
+        self.core().forget(&model, deserted.into_iter().filter(|group| group.is_deserted()));
     }
 
     /// Ends everything.

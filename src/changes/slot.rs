@@ -12,6 +12,7 @@ use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use url::Url;
 
 use super::publication::PUBLICATION;
+use super::watch::ALTERED;
 use crate::selection::SESSION;
 use crate::sequence::{Epoch, Lsn};
 
@@ -46,6 +47,8 @@ pub(super) enum Event {
     Commit {
         end_lsn: Lsn,
     },
+    /// Within a transaction: it altered the database.
+    Altered,
     /// All commits that end up to here have been told.
     Position(Lsn),
 }
@@ -89,6 +92,7 @@ impl Slot {
                 ReplicationEvent::XLogData { data, .. } => Event::Data(data),
                 ReplicationEvent::Commit { end_lsn, .. } => Event::Commit { end_lsn: Lsn(end_lsn.0) },
                 ReplicationEvent::KeepAlive { wal_end, .. } => Event::Position(Lsn(wal_end.0)),
+                ReplicationEvent::Message { prefix, .. } if prefix == ALTERED => Event::Altered,
                 ReplicationEvent::Message { .. } => continue,
                 ReplicationEvent::StoppedAt { .. } => return Err(SlotError::Ended),
             });
