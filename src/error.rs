@@ -100,8 +100,8 @@ impl Code {
 /// Whether a statement failed with this SQLSTATE because what it names is no longer there or has another type.
 /// <https://www.postgresql.org/docs/current/errcodes-appendix.html>
 pub fn is_stale(sqlstate: &str) -> bool {
-    // undefined: table, column, object (type), function (operator); datatype mismatch, cannot coerce; changed plan.
-    ["42P01", "42703", "42704", "42883", "42804", "42846", "0A000", "3F000"].contains(&sqlstate)
+    // undefined: table, column, object (type), function (operator); schema; datatype mismatch, cannot coerce.
+    ["42P01", "42703", "42704", "42883", "42804", "42846", "3F000"].contains(&sqlstate)
 }
 
 /// One GraphQL error.

@@ -10,6 +10,7 @@ use prometheus_client::registry::Registry;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection, PgConnection, PgPool};
 use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinHandle;
 
 use crate::changes::{self, Hub};
@@ -246,9 +247,10 @@ fn reload_when_altered(gateway: &Arc<Gateway>, feed: &Feed, pool: &PgPool, schem
         }));
     }
     let (gateway, feed, pool, schemas) = (Arc::clone(gateway), feed.clone(), pool.clone(), schemas.to_vec());
+    // Before anyone could send it: without a handler it ends the program.
+    let hangup = signal(SignalKind::hangup());
     tokio::spawn(async move {
-        use tokio::signal::unix::{SignalKind, signal};
-        let Ok(mut hangup) = signal(SignalKind::hangup()) else { return };
+        let Ok(mut hangup) = hangup else { return };
         while hangup.recv().await.is_some() {
             match &feed {
                 Feed::Running(hub) => hub.reload(),

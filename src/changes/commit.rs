@@ -100,6 +100,7 @@ impl Mapping {
 /// Puts commits together.
 pub(super) struct Assembler {
     model: Arc<Model>,
+    watched: bool,
     relations: HashMap<u32, Mapping>,
     open: Option<Commit>,
     /// Something was found that is another thing than the model says, or may be.
@@ -107,8 +108,9 @@ pub(super) struct Assembler {
 }
 
 impl Assembler {
-    pub(super) fn new(model: Arc<Model>) -> Self {
-        Self { model, relations: HashMap::new(), open: None, doubtful: false }
+    /// `watched`: the database tells when it is altered.
+    pub(super) fn new(model: Arc<Model>, watched: bool) -> Self {
+        Self { model, watched, relations: HashMap::new(), open: None, doubtful: false }
     }
 
     /// Goes on by another model, which has the same ids. The log does not describe relations again for that.
@@ -120,8 +122,8 @@ impl Assembler {
     }
 
     /// Whether the model should be compared with the database, since what was taken last: a relation was described
-    /// again, which follows any ALTER TABLE (and some things that alter nothing), or does not fit the model; or an enum
-    /// has a value that the model does not know.
+    /// again, which follows any ALTER TABLE (and some things that alter nothing, so it counts only where the database
+    /// does not tell), or does not fit the model; or an enum has a value that the model does not know.
     pub(super) fn doubts(&mut self) -> bool {
         std::mem::take(&mut self.doubtful)
     }
@@ -189,7 +191,8 @@ impl Assembler {
                 && columns.all(|(id, column)| column.writing == Writing::Generated || map.contains(&Some(id)))
         });
         let again = self.relations.insert(relation.oid, mapping).is_some();
-        self.doubtful |= again || !fits;
+        // Every change of the publication, for one, has all relations described again.
+        self.doubtful |= !fits || (again && !self.watched);
     }
 
     /// Looks for values of enums that the model does not know.

@@ -41,10 +41,10 @@ enum Ended {
 /// Prepares the database, makes a slot, begins.
 pub(super) async fn open(shared: &Shared) -> Result<Feed, StartError> {
     check_wal_level(shared).await?;
-    if shared.options.watch_schema
-        && let Err(error) = install(&shared.pool).await
-    {
+    let mut watched = shared.options.watch_schema;
+    if watched && let Err(error) = install(&shared.pool).await {
         tracing::warn!(%error, "the database cannot be made to tell when it is altered (--watch-schema); SIGHUP helps");
+        watched = false;
     }
     let mut reloads = Reloads::default();
     let unpublished = reloads.prepare(shared).await?;
@@ -64,7 +64,7 @@ pub(super) async fn open(shared: &Shared) -> Result<Feed, StartError> {
     shared.begin(epoch, begin, xid, unpublished);
     // What was altered before the slot was made is not in the stream.
     reloads.reload(shared, None).await?;
-    Ok(Feed { slot, assembler: Assembler::new(shared.model()), reloads })
+    Ok(Feed { slot, assembler: Assembler::new(shared.model(), watched), reloads })
 }
 
 async fn check_wal_level(shared: &Shared) -> Result<(), StartError> {
@@ -173,52 +173,44 @@ async fn follow(shared: &Shared, feed: &mut Feed, stop: &mut watch::Receiver<boo
             () = Reloads::due(feed.reloads.when()) => None,
             event = feed.slot.next() => Some(event),
         };
-        let Some(event) = event else {
-            match reload(shared, feed, None).await {
-                Ok(()) => continue,
-                Err(ended) => return ended,
-            }
-        };
+        let asked = event.is_none();
+        // Whether to compare the model with the database, at this place in the stream.
+        let mut doubtful = asked;
         match event {
-            Err(error) => return Ended::Broken(error.to_string()),
-            Ok(Event::Begin { lsn, xid, micros }) => {
+            None => {}
+            Some(Err(error)) => return Ended::Broken(error.to_string()),
+            Some(Ok(Event::Begin { lsn, xid, micros })) => {
                 open = Some(micros);
                 feed.assembler.begin(lsn, shared.widen(xid), micros);
             }
-            Ok(Event::Data(bytes)) => {
+            Some(Ok(Event::Data(bytes))) => {
                 if let Err(error) = feed.assembler.take(&bytes) {
                     return Ended::Broken(error.to_string());
                 }
-                if feed.assembler.doubts() {
-                    let xid = feed.assembler.transaction();
-                    if let Err(ended) = reload(shared, feed, xid).await {
-                        return ended;
-                    }
-                }
+                doubtful = feed.assembler.doubts();
             }
-            // At its place in the stream: what follows is told by the new model.
-            Ok(Event::Altered) => {
-                let xid = feed.assembler.transaction();
-                if let Err(ended) = reload(shared, feed, xid).await {
-                    return ended;
-                }
-            }
-            Ok(Event::Commit { end_lsn }) => {
+            Some(Ok(Event::Altered)) => doubtful = true,
+            Some(Ok(Event::Commit { end_lsn })) => {
                 let micros = open.take();
                 finish(shared, feed, end_lsn, micros);
             }
             // While a transaction is being told, the position is that before it.
-            Ok(Event::Position(lsn)) if open.is_none() => {
+            Some(Ok(Event::Position(lsn))) if open.is_none() => {
                 shared.pass(lsn);
                 feed.slot.acknowledge(lsn);
             }
-            Ok(Event::Position(_)) => {}
+            Some(Ok(Event::Position(_))) => {}
+        }
+        if doubtful && let Err(ended) = reload(shared, feed, asked).await {
+            return ended;
         }
     }
 }
 
-/// Compares the model with the database, as it is after the transaction.
-async fn reload(shared: &Shared, feed: &mut Feed, xid: Option<u64>) -> Result<(), Ended> {
+/// Compares the model with the database: as it is after the transaction that is being told, which may have been read
+/// already, or because someone asked.
+async fn reload(shared: &Shared, feed: &mut Feed, asked: bool) -> Result<(), Ended> {
+    let xid = feed.assembler.transaction().filter(|_| !asked);
     match feed.reloads.reload(shared, xid).await {
         Ok(Some(model)) => feed.assembler.adopt(&model),
         Ok(None) => {}

@@ -104,11 +104,7 @@ impl Hub {
     /// # Errors
     /// `UNSUPPORTED` for tables and filters that cannot be followed exactly, `DATA_INVALID` for operands that are
     /// no values of their column, `UNAVAILABLE` while there is no stream.
-    pub async fn subscribe(
-        self: &Arc<Self>,
-        follow: Follow,
-        since: Option<Sequence>,
-    ) -> Result<Subscription, Error> {
+    pub async fn subscribe(self: &Arc<Self>, follow: Follow, since: Option<Sequence>) -> Result<Subscription, Error> {
         self.join(follow, since, Reset::Start).await
     }
 

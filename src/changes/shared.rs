@@ -380,9 +380,8 @@ impl Shared {
             }
             core.generations.resize(model.generation as usize, position);
             core.generations.push(position);
-            let why = |group: &Arc<Group>| {
-                Some((Arc::clone(group), reload::touched(group, &known, &model, &unpublished)?))
-            };
+            let why =
+                |group: &Arc<Group>| Some((Arc::clone(group), reload::touched(group, &known, &model, &unpublished)?));
             let touched: Vec<_> = core.turn.iter().filter_map(why).collect();
             core.unpublished = unpublished;
             core.forget(&known, touched.iter().map(|(group, _)| Arc::clone(group)));

@@ -11,8 +11,8 @@ use serde_json::value::RawValue;
 use crate::caller::Caller;
 use crate::changes::{self, Hub, Subscription};
 use crate::error::{Code, Error};
-use crate::operation::{Document, Documents, Kind, Variables};
 use crate::model::Model;
+use crate::operation::{Document, Documents, Kind, Variables};
 use crate::request::Requests;
 use crate::schema::Schema;
 use crate::sequence::Sequence;
@@ -253,7 +253,8 @@ impl Again {
     async fn subscribe(&self, begin: Begin, altered: &Error) -> Result<Subscription, Error> {
         const TRIES: usize = 5;
         let vanished = |error: &Error| {
-            let message = format!("{}; subscribe again with what the schema offers now: {}", altered.message, error.message);
+            let message =
+                format!("{}; subscribe again with what the schema offers now: {}", altered.message, error.message);
             Error { message, ..altered.clone() }
         };
         let mut result = Err(altered.clone());

@@ -49,7 +49,8 @@ impl Model {
         let place = |column: &Column| {
             let same = |other: &Column| {
                 !other.dropped
-                    && (other.number, &other.version, other.type_oid) == (column.number, &column.version, column.type_oid)
+                    && (other.number, &other.version, other.type_oid)
+                        == (column.number, &column.version, column.type_oid)
                     && (&other.field, other.collation) == (&column.field, column.collation)
                     && self.same_kind(&other.kind, enums, &column.kind)
             };

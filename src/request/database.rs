@@ -52,10 +52,11 @@ pub fn public_error(model: &Model, error: &sqlx::Error) -> Error {
         "57014" => Error::new(Code::Timeout, "the statement ran into the time limit"),
         "42501" => Error::new(Code::Forbidden, "the database role may not do this"),
         "25006" => Error::new(Code::Forbidden, "the database is read-only"),
-        code if is_stale(code) => Error::new(
-            Code::SchemaChanged,
-            "the database was altered: what was asked for is not there as it was; ask again",
-        ),
+        code if is_stale(code) => {
+            tracing::warn!(%error, code, "the database is not what the schema says");
+            let message = "the database was altered: what was asked for is not there as it was; ask again";
+            Error::new(Code::SchemaChanged, message)
+        }
         code if code.starts_with("22") || code == "428C9" => {
             Error::new(Code::DataInvalid, format!("the database refused a value: {}", error.message()))
         }

@@ -78,7 +78,8 @@ pub(super) fn register(schema: &mut Builder, model: &Model) {
         ],
     ));
     page_info(schema);
-    let mut kinds: Vec<Kind> = model.tables().flat_map(|(_, table)| table.columns()).map(|(_, column)| column.kind.clone()).collect();
+    let mut kinds: Vec<Kind> =
+        model.tables().flat_map(|(_, table)| table.columns()).map(|(_, column)| column.kind.clone()).collect();
     kinds.dedup();
     let mut done = std::collections::HashSet::new();
     for kind in kinds {

@@ -80,7 +80,10 @@ impl Altered {
     async fn other_goes_on(&mut self, id: &str) {
         self.run("UPDATE other SET name = name || '!'").await;
         let message = self.client.expect("next", id).await;
-        assert_eq!((&message["data"]["others"]["reset"], &message["data"]["others"]["changes"][0]["op"]), (&Value::Null, &json!("PATCH")));
+        assert_eq!(
+            (&message["data"]["others"]["reset"], &message["data"]["others"]["changes"][0]["op"]),
+            (&Value::Null, &json!("PATCH"))
+        );
     }
 }
 
@@ -112,7 +115,8 @@ async fn an_added_column_is_there_and_nobody_notices() {
 async fn an_added_table_can_be_queried_and_followed() {
     let mut it = Altered::watching().await;
     it.follow("o", OTHERS).await;
-    it.run("CREATE TABLE thing (id int PRIMARY KEY, item_id int REFERENCES item); INSERT INTO thing VALUES (1, 1)").await;
+    it.run("CREATE TABLE thing (id int PRIMARY KEY, item_id int REFERENCES item); INSERT INTO thing VALUES (1, 1)")
+        .await;
     let answer = it.ask_until_known("{ things { nodes { id item { name } } } }").await;
     assert_eq!(answer["things"]["nodes"], json!([{ "id": 1, "item": { "name": "one" } }]));
     let known = it.ask("{ __type(name: \"Thing\") { fields { name } } }").await;
@@ -139,16 +143,15 @@ async fn an_added_value_of_an_enum_is_read_by_those_who_are_there() {
         let row = json!([{ "op": "PATCH", "key": { "id": 1 }, "item": { "mood": "FAIR" } }]);
         assert_eq!((&items["reset"], &items["changes"]), (&Value::Null, &row));
     }
-    assert_eq!(it.ask("{ items(where: { mood: { eq: FAIR } }) { totalCount } }").await["data"]["items"]["totalCount"], 1);
+    assert_eq!(
+        it.ask("{ items(where: { mood: { eq: FAIR } }) { totalCount } }").await["data"]["items"]["totalCount"],
+        1
+    );
     // A renamed value reads otherwise in every row.
     it.run("ALTER TYPE mood RENAME VALUE 'fair' TO 'fine'").await;
     for _ in 0..2 {
         let message = it.client.next_message().await;
         let items = items(&message["payload"]);
-        if message["type"] == "error" {
-            // The one whose filter... both name values that are still there.
-            panic!("{message}");
-        }
         assert_eq!((&items["reset"], &items["changes"][0]["item"]["mood"]), (&json!("SCHEMA"), &json!("FINE")));
     }
 }
@@ -177,7 +180,10 @@ async fn who_follows_what_vanished_is_told_what() {
     it.run("DROP TABLE entry").await;
     let (ended, why) = it.ended("d").await;
     assert!(ended == code && why.contains("the table of `Entry` is gone"), "{why}");
-    assert_eq!(it.ask("{ entries { totalCount } }").await["errors"][0]["extensions"]["code"], "GRAPHQL_VALIDATION_FAILED");
+    assert_eq!(
+        it.ask("{ entries { totalCount } }").await["errors"][0]["extensions"]["code"],
+        "GRAPHQL_VALIDATION_FAILED"
+    );
     it.other_goes_on("o").await;
 }
 
@@ -194,7 +200,10 @@ async fn who_follows_what_was_altered_starts_over() {
     assert_eq!((&items(&message)["reset"], &items(&message)["changes"]), (&json!("SCHEMA"), &changes));
     it.run("ALTER TABLE item ALTER amount TYPE bigint").await;
     let message = it.client.expect("next", "a").await;
-    assert_eq!((&items(&message)["reset"], &items(&message)["changes"][0]["item"]["amount"]), (&json!("SCHEMA"), &json!("20")));
+    assert_eq!(
+        (&items(&message)["reset"], &items(&message)["changes"][0]["item"]["amount"]),
+        (&json!("SCHEMA"), &json!("20"))
+    );
     it.run("UPDATE item SET amount = 21").await;
     let message = it.client.expect("next", "a").await;
     assert_eq!((&items(&message)["reset"], &items(&message)["changes"][0]["op"]), (&Value::Null, &json!("PATCH")));
@@ -222,6 +231,10 @@ async fn without_triggers_the_first_change_tells() {
     assert_eq!(refused["errors"][0]["extensions"]["code"], "SCHEMA_CHANGED");
     let (code, why) = it.ended("a").await;
     assert!(code == "SCHEMA_CHANGED" && why.contains("`amount`"), "{why}");
+    it.run("CREATE TABLE thing (id int PRIMARY KEY)").await;
+    nix::sys::signal::raise(nix::sys::signal::Signal::SIGHUP).expect("a signal");
+    it.ask_until_known("{ things { totalCount } }").await;
+    it.follow("t", "subscription { things { reset } }").await;
     it.other_goes_on("o").await;
     let triggers: i64 =
         sqlx::query_scalar("SELECT count(*) FROM pg_event_trigger").fetch_one(&it.pool).await.expect("a count");
@@ -278,7 +291,8 @@ async fn copies_stay_exact_while_tables_are_altered_under_load() {
                     let sql = format!(
                         "INSERT INTO item (id, name, amount) VALUES ({id}, 'w{writer}', {round})
                          ON CONFLICT (id) DO UPDATE SET name = excluded.name, amount = excluded.amount;
-                         DELETE FROM item WHERE id = {}", (id + 13) % 40
+                         DELETE FROM item WHERE id = {}",
+                        (id + 13) % 40
                     );
                     // A deadlock ends one transaction, as anywhere.
                     let _ = sqlx::raw_sql(AssertSqlSafe(sql)).execute(&pool).await;
@@ -289,17 +303,17 @@ async fn copies_stay_exact_while_tables_are_altered_under_load() {
     for round in 0..6 {
         it.run(&format!("ALTER TABLE item ADD COLUMN extra{round} int DEFAULT {round}")).await;
         it.run("ALTER TABLE item ALTER amount TYPE int USING amount + 1000").await;
-        it.run(&format!("ALTER TABLE item DROP COLUMN extra{round}; CREATE TABLE new{round} (id int PRIMARY KEY)")).await;
+        it.run(&format!("ALTER TABLE item DROP COLUMN extra{round}; CREATE TABLE new{round} (id int PRIMARY KEY)"))
+            .await;
     }
     for writer in writers {
         writer.await.expect("a writer");
     }
-    let rows: Vec<(i32, String)> = sqlx::query_as(
-        "SELECT id, json_build_object('id', id, 'name', name, 'amount', amount)::text FROM item",
-    )
-    .fetch_all(&it.pool)
-    .await
-    .expect("rows");
+    let rows: Vec<(i32, String)> =
+        sqlx::query_as("SELECT id, json_build_object('id', id, 'name', name, 'amount', amount)::text FROM item")
+            .fetch_all(&it.pool)
+            .await
+            .expect("rows");
     let wanted: BTreeMap<String, Value> =
         rows.into_iter().map(|(id, row)| (id.to_string(), serde_json::from_str(&row).expect("JSON"))).collect();
     let (mut copy, mut resets) = (BTreeMap::new(), Vec::new());
