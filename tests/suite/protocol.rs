@@ -310,7 +310,8 @@ async fn a_client_that_stops_reading_is_dropped_and_others_are_not() {
 
 #[tokio::test]
 async fn a_slow_reader_is_not_dropped() {
-    let server = Server::start(&["--write-timeout", "3", "--init-timeout", "600", "--max-message-bytes", "33554432"]).await;
+    let server =
+        Server::start(&["--write-timeout", "3", "--init-timeout", "600", "--max-message-bytes", "33554432"]).await;
     let headers = [("sec-websocket-protocol", "graphql-transport-ws")];
     let mut slow = crate::client::open(&server.base, &headers).await.unwrap();
     // One message, larger than what the system takes at once, read over several such periods.
