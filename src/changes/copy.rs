@@ -103,9 +103,12 @@ pub(super) async fn take(shared: &Shared, group: &Group) -> Result<StartingCopy,
         }
         if Instant::now() >= deadline {
             return Err(unavailable(
-                "the changes outrun the history that is kept: enlarge it (EVERWIRE_HISTORY_BYTES)",
+                "no copy could be joined to the stream: a commit waits for its standby, or the changes outrun the \
+                 history that is kept (then enlarge it: EVERWIRE_HISTORY_BYTES)",
             ));
         }
+        // What was missing becomes visible by itself.
+        tokio::time::sleep(PATIENCE).await;
     }
 }
 

@@ -14,6 +14,7 @@ use super::reload::Reloads;
 use super::retention::{self, HistorySlot};
 use super::shared::Shared;
 use super::slot::{Event, Opened, Slot, SlotError};
+use super::snapshot::Snapshot;
 use super::watch::install;
 use crate::error::StartError;
 use crate::sequence::{Epoch, Lsn};
@@ -28,6 +29,9 @@ const SILENCE: Duration = Duration::from_secs(30);
 const SLOT_BUSY: Duration = Duration::from_secs(10);
 /// How often old commits are let go of.
 const AGEING: Duration = Duration::from_secs(5);
+/// Whether a commit waits for a standby, or may do so unseen: not every role is told what others wait for.
+const WAITING_FOR_STANDBY: &str = "SELECT pg_catalog.current_setting('synchronous_standby_names') <> '' AND EXISTS (
+    SELECT FROM pg_catalog.pg_stat_activity WHERE wait_event = 'SyncRep' OR query = '<insufficient privilege>')";
 /// Groups are tended in this many shares of the progress interval.
 const SHARES: u32 = 64;
 /// 2000-01-01 in microseconds since 1970.
@@ -100,15 +104,15 @@ async fn connect_past(
     let reset = shared.left_off().map(|(before, _)| if before == epoch { Reset::Expired } else { Reset::Epoch });
     let kept = kept.filter(|_| !republished);
     let from = kept.map_or(opened.begin, |kept| kept.confirmed.min(opened.begin));
-    shared.begin(epoch, from);
+    let Settled { xid, unsettled } = settle(shared).await?;
+    shared.begin(epoch, from, xid, unsettled.clone());
     if let Some(kept) = kept {
         shared.note_told(&retention::altered_since(shared, kept).await?, opened.begin);
     }
-    shared.note_xid(settle(shared).await?);
     if let Err(error) = fill(shared, kept, from, opened.begin).await {
         // A past that cannot be read is no reason to have no present.
         tracing::warn!(%error, "the history slot cannot be read: the history begins now");
-        shared.begin(epoch, opened.begin);
+        shared.begin(epoch, opened.begin, xid, unsettled);
     }
     Ok(reset)
 }
@@ -186,23 +190,37 @@ where
     sqlx::query_scalar(sql).fetch_one(&shared.pool).await
 }
 
-/// Waits, for a while, until all transactions have ended that were running when the slot was made, and gives a
-/// transaction id of the present. One that committed just before the slot's position is not in the stream, and
-/// a snapshot taken before it becomes visible would not see it either.
-async fn settle(shared: &Shared) -> Result<u64, sqlx::Error> {
-    let bounds = "SELECT pg_catalog.pg_current_snapshot()::pg_catalog.text";
-    let read = async || -> Result<(u64, u64), sqlx::Error> {
-        let text: String = scalar(shared, bounds).await?;
-        let snapshot = super::snapshot::Snapshot::read(&text);
-        snapshot.map(|snapshot| (snapshot.xmin, snapshot.xmax)).ok_or(sqlx::Error::RowNotFound)
+/// What ran when the slot was made.
+struct Settled {
+    /// A transaction id of the present.
+    xid: u64,
+    /// Those that may have committed before the slot's position, and are not visible yet.
+    unsettled: Vec<u64>,
+}
+
+/// Waits, for a while, until all transactions have ended that were running when the slot was made. One that committed
+/// just before the slot's position is not in the stream, and a snapshot taken before it becomes visible would not see
+/// it either. That takes moments, unless commits wait for a synchronous standby: who runs for long then is named, so
+/// that no copy is taken without it.
+async fn settle(shared: &Shared) -> Result<Settled, sqlx::Error> {
+    let read = async || -> Result<Snapshot, sqlx::Error> {
+        let text: String = scalar(shared, "SELECT pg_catalog.pg_current_snapshot()::pg_catalog.text").await?;
+        Snapshot::read(&text).ok_or(sqlx::Error::RowNotFound)
     };
-    let (mut xmin, xmax) = read().await?;
+    // A transaction of our own: a snapshot ends before those that are younger than all that have ended.
+    let own: i64 = scalar(shared, "SELECT pg_catalog.pg_current_xact_id()::pg_catalog.text::bigint").await?;
+    let xid = own as u64;
+    let mut last = read().await?;
     let deadline = tokio::time::Instant::now() + SETTLING;
-    while xmin < xmax && tokio::time::Instant::now() < deadline {
+    while last.xmin < xid && tokio::time::Instant::now() < deadline {
         tokio::time::sleep(Duration::from_millis(10)).await;
-        (xmin, _) = read().await?;
+        last = read().await?;
     }
-    Ok(xmax)
+    let mut unsettled: Vec<u64> = last.running_before(xid).collect();
+    if !unsettled.is_empty() && !scalar::<bool>(shared, WAITING_FOR_STANDBY).await? {
+        unsettled.clear();
+    }
+    Ok(Settled { xid, unsettled })
 }
 
 /// Runs until the hub is stopped.

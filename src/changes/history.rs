@@ -22,6 +22,9 @@ pub(super) struct History {
     /// Every commit after this position is held.
     begin: Sequence,
     forgotten: VecDeque<u64>,
+    /// Transactions that may have committed before `begin` without being visible yet. Those that come in the stream
+    /// after all are taken out; a snapshot that does not see one of the others must be taken again.
+    pub(super) unsettled: Vec<u64>,
 }
 
 /// Beside each commit what is asked of all of them, so that a search stays in one piece of memory.
@@ -36,7 +39,15 @@ impl History {
     /// An empty history that begins at `lsn`.
     pub(super) fn new(limit: usize, epoch: Epoch, lsn: Lsn) -> Self {
         let begin = Sequence { epoch, lsn, ordinal: 0 };
-        Self { commits: VecDeque::new(), bytes: 0, limit, epoch, begin, forgotten: VecDeque::new() }
+        Self {
+            commits: VecDeque::new(),
+            bytes: 0,
+            limit,
+            epoch,
+            begin,
+            forgotten: VecDeque::new(),
+            unsettled: Vec::new(),
+        }
     }
 
     /// Every commit that begins here or later is held.
@@ -92,7 +103,7 @@ impl History {
 
     /// The commits up to `until` that the snapshot does not see; `None` if one of them is no longer held.
     pub(super) fn unseen(&self, snapshot: &Snapshot, until: Lsn) -> Option<Vec<Arc<Commit>>> {
-        if self.forgotten.iter().any(|xid| !snapshot.sees(*xid)) {
+        if self.forgotten.iter().chain(&self.unsettled).any(|xid| !snapshot.sees(*xid)) {
             return None;
         }
         #[cfg(feature = "sabotage")]

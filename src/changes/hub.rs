@@ -14,7 +14,7 @@ use super::follow::{Follow, Reset};
 use super::publication::Unpublished;
 use super::reload::Altered;
 use super::shared::Shared;
-use super::subscription::Subscription;
+use super::subscription::{Subscription, apart};
 use crate::config::{HistorySlotPolicy, ReplicaIdentityPolicy};
 use crate::error::{Error, StartError};
 use crate::model::Model;
@@ -137,7 +137,13 @@ impl Hub {
             let model = shared.model();
             for rows in &mut follow.rows {
                 shared.followable(rows.table)?;
-                canonical(&shared.pool, model.table(rows.table), &mut rows.filter).await?;
+                let (asking, asked, model) = (Arc::clone(shared), rows.clone(), Arc::clone(&model));
+                rows.filter = apart(async move {
+                    let mut filter = asked.filter;
+                    canonical(&asking.pool, model.table(asked.table), &mut filter).await?;
+                    Ok(filter)
+                })
+                .await?;
             }
             shared.enter(follow)
         };

@@ -313,8 +313,9 @@ impl Shared {
 
 /// For the hub's task, the one writer.
 impl Shared {
-    /// A new history begins at `lsn`; changes flow again with [`Shared::go`].
-    pub(super) fn begin(&self, epoch: Epoch, lsn: Lsn) {
+    /// A new history begins at `lsn`; changes flow again with [`Shared::go`]. `unsettled`: transactions that may be
+    /// before it and not visible yet.
+    pub(super) fn begin(&self, epoch: Epoch, lsn: Lsn, xid: u64, unsettled: Vec<u64>) {
         let mut core = self.core();
         core.incarnation += 1;
         if core.epoch != epoch {
@@ -326,6 +327,8 @@ impl Shared {
         core.epoch = epoch;
         core.reached = lsn;
         core.history = History::new(self.options.history_bytes, epoch, lsn);
+        core.history.unsettled = unsettled;
+        core.xid = core.xid.max(xid);
         core.marks.clear();
         self.reached.send_replace(Reached { incarnation: core.incarnation, lsn });
     }
@@ -365,12 +368,6 @@ impl Shared {
     pub(super) fn left_off(&self) -> Option<(Epoch, Lsn)> {
         let core = self.core();
         (core.incarnation > 0).then_some((core.epoch, core.reached))
-    }
-
-    /// A transaction id of the present, from which the upper halves of others are told.
-    pub(super) fn note_xid(&self, xid: u64) {
-        let mut core = self.core();
-        core.xid = core.xid.max(xid);
     }
 
     /// The history before `lsn` cannot be told.
@@ -414,6 +411,7 @@ impl Shared {
             }
             core.xid = core.xid.max(commit.xid);
             core.reached = core.reached.max(end_lsn);
+            core.history.unsettled.retain(|xid| *xid != commit.xid);
             if commit.changes.is_empty() && commit.truncated.is_empty() {
                 HashMap::new()
             } else {

@@ -28,6 +28,11 @@ impl Snapshot {
     pub(super) fn sees(&self, xid: u64) -> bool {
         xid < self.xmin || (xid < self.xmax && self.running.binary_search(&xid).is_err())
     }
+
+    /// The transactions before this one, which has ended, that were still running.
+    pub(super) fn running_before(&self, xid: u64) -> impl Iterator<Item = u64> {
+        self.running.iter().copied().filter(move |running| *running < xid)
+    }
 }
 
 /// The 64-bit id nearest to `reference` of which the log gives the lower half.

@@ -8,12 +8,13 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use futures_util::Stream;
 use tokio::sync::OnceCell;
+use tokio::task::JoinSet;
 
 use super::copy::{self, StartingCopy};
 use super::follow::Reset;
 use super::group::{Extended, Group, Next};
 use super::shared::Shared;
-use crate::error::Error;
+use crate::error::{Code, Error};
 use crate::sequence::Sequence;
 
 /// A running subscription: the JSON texts of `data`. Dropping it ends it.
@@ -157,11 +158,27 @@ async fn start(shared: Arc<Shared>, group: Arc<Group>, reason: Reset) -> Result<
         *flight = Arc::downgrade(&cell);
         cell
     };
-    let take = async || {
-        let copy = Arc::new(copy::take(&shared, &group).await?);
-        group.keep(&copy);
-        Ok(copy)
+    let take = || {
+        let (shared, group) = (Arc::clone(&shared), Arc::clone(&group));
+        apart(async move {
+            let copy = Arc::new(copy::take(&shared, &group).await?);
+            group.keep(&copy);
+            Ok(copy)
+        })
     };
     let copy = flight.get_or_try_init(take).await?;
     Ok(Joined::Copied(Arc::clone(copy), reason))
+}
+
+/// Runs in a task of its own, which ends with the caller. A subscriber is polled only while its socket takes something:
+/// what holds a connection to the database, or others wait for, must not depend on that.
+pub(super) async fn apart<T: Send + 'static>(
+    work: impl Future<Output = Result<T, Error>> + Send + 'static,
+) -> Result<T, Error> {
+    let mut tasks = JoinSet::new();
+    tasks.spawn(work);
+    match tasks.join_next().await {
+        Some(Ok(done)) => done,
+        Some(Err(_)) | None => Err(Error::new(Code::Internal, "the work for a subscription broke off")),
+    }
 }

@@ -1,5 +1,6 @@
 //! Nothing is lost, and no copy is sent again, over whatever breaks, as long as the history reaches.
 
+use nix::sys::signal::Signal;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -95,7 +96,8 @@ async fn a_crash_of_the_database_loses_nothing() {
     let mut client = world.client("task", project()).await;
     client.next().await;
     world.run("INSERT INTO task VALUES (2, 7, 'just before')").await;
-    world.postgres.crash().await;
+    world.postgres.stop(Signal::SIGQUIT);
+    world.postgres.start_again().await;
     world.pool = world.postgres.pool().await;
     world.run("INSERT INTO task VALUES (3, 7, 'after')").await;
     assert_eq!(ops(&client.change().await), ["PUT 2"]);
@@ -111,7 +113,7 @@ async fn a_stop_of_the_database_is_not_held_up() {
     world.run("INSERT INTO task VALUES (1, 7, 'a')").await;
     client.change().await;
     let begin = Instant::now();
-    world.postgres.stop_fast();
+    world.postgres.stop(Signal::SIGINT);
     assert!(begin.elapsed() < Duration::from_secs(10), "{:?}", begin.elapsed());
     world.postgres.start_again().await;
     world.pool = world.postgres.pool().await;

@@ -7,6 +7,7 @@ mod history;
 #[path = "../postgres/mod.rs"]
 mod postgres;
 mod setup;
+mod standby;
 mod stream;
 mod sync;
 mod world;

@@ -1,5 +1,6 @@
 //! What a stream says, change by change.
 
+use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
 use crate::world::{Client, World, ops};
@@ -275,7 +276,8 @@ async fn a_crash_of_the_database_starts_everyone_over() {
     world.run("INSERT INTO task VALUES (1, 7, 'a')").await;
     let mut client = world.client("task", json!({"project": {"eq": 7}})).await;
     client.next().await;
-    world.postgres.crash().await;
+    world.postgres.stop(Signal::SIGQUIT);
+    world.postgres.start_again().await;
     world.pool = world.postgres.pool().await;
     world.run("INSERT INTO task VALUES (2, 7, 'after')").await;
     while client.copy.len() < 2 {

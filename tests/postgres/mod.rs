@@ -47,20 +47,13 @@ impl Postgres {
         PgPoolOptions::new().max_connections(20).connect(&self.url).await.unwrap()
     }
 
-    /// Stops it at once, as a crash would, and starts it again.
-    pub(crate) async fn crash(&mut self) {
-        self.signal(Signal::SIGQUIT);
-        self.process.wait().unwrap();
-        self.start_again().await;
-    }
-
-    /// Stops it in good order, as an administrator would: without waiting for clients to leave.
-    pub(crate) fn stop_fast(&mut self) {
-        self.signal(Signal::SIGINT);
+    /// Stops it: at once as a crash would (SIGQUIT), or without waiting for clients to leave (SIGINT, "fast").
+    pub(crate) fn stop(&mut self, signal: Signal) {
+        self.signal(signal);
         self.process.wait().unwrap();
     }
 
-    /// Starts it again after [`Postgres::stop_fast`].
+    /// Starts it again, on the same port.
     pub(crate) async fn start_again(&mut self) {
         self.process = spawn(&self.folder.path().join("data"), self.port);
         self.answer().await;

@@ -1,5 +1,6 @@
 //! What can go wrong? One random fault at a time, to sockets, to the server, to Postgres.
 
+use nix::sys::signal::Signal;
 use std::time::Duration;
 
 use sqlx::{AssertSqlSafe, PgPool};
@@ -112,7 +113,10 @@ impl Faults {
                 stage.server.stop().await;
                 stage.server.start(*dice.pick(&HISTORIES)).await;
             }
-            Fault::Crash => stage.postgres.crash().await,
+            Fault::Crash => {
+                stage.postgres.stop(Signal::SIGQUIT);
+                stage.postgres.start_again().await;
+            }
             Fault::Sender => try_to(&stage.pool, &end_backends("backend_type = 'walsender'")).await,
             Fault::Backends => {
                 let server = "application_name <> 'proof' AND backend_type = 'client backend'";

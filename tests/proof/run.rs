@@ -168,8 +168,9 @@ impl Stage {
         let late: Vec<String> = self.late(barrier).collect();
         self.tally.stuck.fetch_add(late.len() as u64, Ordering::Relaxed);
         if let Some(first) = late.first() {
-            let log = self.server.log();
-            self.tally.failure(|| format!("{} did not come to {barrier:x}, such as {first}\n{log}", late.len()));
+            let (log, database) = (self.server.log(), self.database().await);
+            let count = late.len();
+            self.tally.failure(|| format!("{count} did not come to {barrier:x}, such as {first}\n{log}\n{database}"));
         }
         let came = begin.elapsed();
         let right = self.compare(barrier).await;
@@ -207,6 +208,16 @@ impl Stage {
             }
             sleep(Duration::from_millis(100)).await;
         }
+    }
+
+    /// What Postgres is doing, and how far the stream is.
+    async fn database(&self) -> String {
+        let sql = "SELECT concat_ws(' ', backend_type, application_name, state, wait_event, left(query, 60), count(*))
+                   FROM pg_stat_activity GROUP BY backend_type, application_name, state, wait_event, left(query, 60)
+                   UNION ALL SELECT concat_ws(' ', slot_name, active, restart_lsn, confirmed_flush_lsn,
+                       pg_current_wal_insert_lsn(), pg_current_wal_flush_lsn()) FROM pg_replication_slots";
+        let lines: Vec<String> = sqlx::query_scalar(sql).fetch_all(&self.pool).await.unwrap_or_default();
+        lines.join("\n")
     }
 
     /// Who has not come to the barrier yet.
