@@ -7,7 +7,7 @@
 //! ```
 //!
 //! The database is read, never written, but for the publication, the replica identity where the settings
-//! say so, and an empty message in the log that moves an idle log on.
+//! say so, an empty message in the log that moves an idle log on, and the event triggers of `watch` where wanted.
 
 mod canonical;
 mod commit;
