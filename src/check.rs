@@ -122,7 +122,7 @@ async fn replication(pool: &PgPool) -> Result<Vec<Finding>, sqlx::Error> {
 
 fn tables(model: &Model) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for table in &model.tables {
+    for (_, table) in model.tables() {
         let name = table.sql.quoted();
         if table.key.is_empty() {
             findings.push(Finding::new(

@@ -103,9 +103,23 @@ pub struct ServeOptions {
     /// for a database by address, of which nothing but a publication and a slot is touched.
     #[arg(long, env = "EVERWIRE_REPLICA_IDENTITY", value_enum)]
     pub replica_identity: Option<ReplicaIdentityPolicy>,
+    /// Whether the database tells when it is altered, by event triggers that are made there (which takes a superuser).
+    /// Not given: `on` for the Postgres of its own, `off` for a database by address; then the first change of an altered
+    /// table tells, and SIGHUP.
+    #[arg(long, env = "EVERWIRE_WATCH_SCHEMA", value_enum)]
+    pub watch_schema: Option<WatchSchema>,
     /// What one client can use up.
     #[command(flatten)]
     pub limits: HttpLimits,
+}
+
+/// Whether the database tells when it is altered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum WatchSchema {
+    /// By event triggers.
+    On,
+    /// Only by its changes.
+    Off,
 }
 
 /// What one client can use up.

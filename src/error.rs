@@ -65,6 +65,8 @@ pub enum Code {
     Unavailable,
     /// Something that this database or table does not offer; the message says why and what to do.
     Unsupported,
+    /// The database was altered: what was asked for is not there any more, or not as it was.
+    SchemaChanged,
     /// A defect of the server.
     Internal,
 }
@@ -89,6 +91,7 @@ impl Code {
             Self::Timeout => "TIMEOUT",
             Self::Unavailable => "UNAVAILABLE",
             Self::Unsupported => "UNSUPPORTED",
+            Self::SchemaChanged => "SCHEMA_CHANGED",
             Self::Internal => "INTERNAL",
         }
     }
@@ -96,6 +99,13 @@ impl Code {
 
 /// Bytes of a message.
 const LONGEST_MESSAGE: usize = 1_000;
+
+/// Whether a statement failed with this SQLSTATE because what it names is no longer there or has another type.
+/// <https://www.postgresql.org/docs/current/errcodes-appendix.html>
+pub fn is_stale(sqlstate: &str) -> bool {
+    // undefined: table, column, object (type), function (operator); schema; datatype mismatch, cannot coerce.
+    ["42P01", "42703", "42704", "42883", "42804", "42846", "3F000"].contains(&sqlstate)
+}
 
 /// One GraphQL error.
 #[derive(Debug, Clone)]

@@ -10,10 +10,12 @@ use prometheus_client::registry::Registry;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection, PgConnection, PgPool};
 use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinHandle;
 
 use crate::changes::{self, Hub};
 use crate::check::{self, Severity};
-use crate::config::{DatabaseOptions, ReplicaIdentityPolicy, ServeOptions};
+use crate::config::{DatabaseOptions, ReplicaIdentityPolicy, ServeOptions, WatchSchema};
 use crate::embedded::{self, Cluster, ClusterOptions};
 use crate::error::StartError;
 use crate::http::gateway::{Feed, Gateway};
@@ -228,17 +230,19 @@ async fn serve_database(
     let feed = start_feed(options, database, &model).await;
     let limits =
         request::Limits { default_rows: options.default_rows, max_rows: options.max_rows, ..Default::default() };
-    let gateway = Gateway::new(
+    let gateway = Arc::new(Gateway::new(
         Documents::new(schema, operation::Limits::default()),
         Requests::new(pool.clone(), limits),
         feed.clone(),
-    );
+    ));
+    let reloading = reload_when_altered(&gateway, &feed, &pool, &options.database.schemas);
     let http_options = HttpOptions { allowed_origins: options.allowed_origins.clone(), limits: options.limits.clone() };
-    let http = Http::new(Arc::new(gateway), http_options, Registry::default());
+    let http = Http::new(gateway, http_options, Registry::default());
     if let Ok(address) = listener.local_addr() {
         tracing::info!("serving http://{address}/graphql (GraphiQL in a browser, GraphQL over HTTP and WebSocket)");
     }
     let served = http::serve(listener, http, shutdown).await;
+    reloading.abort();
     if let Feed::Running(hub) = feed {
         hub.stop().await;
     }
@@ -262,8 +266,50 @@ async fn bind(address: SocketAddr) -> Result<TcpListener, StartError> {
     })
 }
 
+/// Keeps the schema what the database is: when the feed says so, and at SIGHUP.
+fn reload_when_altered(gateway: &Arc<Gateway>, feed: &Feed, pool: &PgPool, schemas: &[String]) -> JoinHandle<()> {
+    if let Feed::Running(hub) = feed {
+        let gateway = Arc::downgrade(gateway);
+        hub.on_altered(Arc::new(move |model| match gateway.upgrade() {
+            Some(gateway) => altered(&gateway, model),
+            None => Box::new(|| ()),
+        }));
+    }
+    let (gateway, feed, pool, schemas) = (Arc::clone(gateway), feed.clone(), pool.clone(), schemas.to_vec());
+    // Before anyone could send it: without a handler it ends the program.
+    let hangup = signal(SignalKind::hangup());
+    tokio::spawn(async move {
+        let Ok(mut hangup) = hangup else { return };
+        while hangup.recv().await.is_some() {
+            match &feed {
+                Feed::Running(hub) => hub.reload(),
+                Feed::Missing(_) => match model::load(&pool, &schemas).await {
+                    Ok(fresh) => {
+                        if let Some(model) = gateway.schema().model.succeeded_by(fresh) {
+                            altered(&gateway, Arc::new(model))();
+                        }
+                    }
+                    Err(error) => tracing::warn!(%error, "the catalog cannot be read; the schema stays as it is"),
+                },
+            }
+        }
+    })
+}
+
+/// Builds the schema of an altered database; what it gives back puts it in place.
+fn altered(gateway: &Gateway, model: Arc<Model>) -> changes::Swap {
+    report(&model);
+    match gateway.prepare(model) {
+        Ok(swap) => Box::new(swap),
+        Err(error) => {
+            tracing::error!(%error, "the schema of the altered database is not valid; requests go on by the old one");
+            Box::new(|| ())
+        }
+    }
+}
+
 fn report(model: &Model) {
-    tracing::info!(tables = model.tables.len(), "read the database's catalog");
+    tracing::info!(tables = model.tables().count(), "read the database's catalog");
     for clash in &model.clashes {
         tracing::warn!("{clash}");
     }
@@ -279,6 +325,8 @@ async fn start_feed(options: &ServeOptions, database: &Database, model: &Arc<Mod
         history_wal_bytes: options.history_wal_bytes,
         progress_interval: options.progress_interval,
         replica_identity: options.replica_identity.unwrap_or(policy),
+        schemas: options.database.schemas.clone(),
+        watch_schema: options.watch_schema.map_or(database.is_embedded(), |watch| watch == WatchSchema::On),
         ..changes::Options::new(&database.url)
     };
     match Hub::start(Arc::clone(model), hub_options).await {

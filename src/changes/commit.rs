@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::decode::{self, Datum, Message, Old, Relation, Unreadable};
 use super::row::{Row, Value};
-use crate::model::{ColumnId, Model, Table, TableId, Writing};
+use crate::model::{ColumnId, Kind, Model, Table, TableId, Writing};
 use crate::sequence::{Epoch, Lsn, Sequence};
 
 /// A transaction that has committed.
@@ -75,32 +75,77 @@ impl Commit {
     }
 }
 
-/// The type of each served column when the stream began: what its rows must still have.
-pub(super) type Shapes = HashMap<(TableId, ColumnId), u32>;
-
-/// How the rows of a relation map to the model.
+/// A relation as the log described it last, and how its rows map to the model.
 #[derive(Debug)]
-enum Mapping {
-    /// Not served.
-    Other,
-    /// Served, but the table is no longer what the model says.
-    Broken(TableId),
-    Served(TableId, Vec<Option<ColumnId>>),
+struct Mapping {
+    columns: Vec<(String, u32)>,
+    /// `None`: not served. A column that the model has but the log has not is missing from the rows, which the groups
+    /// that need it find out.
+    served: Option<(TableId, Vec<Option<ColumnId>>)>,
+    /// The model has the same columns, or does not serve it.
+    fits: bool,
+}
+
+impl Mapping {
+    fn new(model: &Model, oid: u32, columns: Vec<(String, u32)>) -> Self {
+        let served: Option<(TableId, Vec<Option<ColumnId>>)> = model.table_by_oid(oid).map(|id| {
+            let table = model.table(id);
+            let place = |(name, type_oid): &(String, u32)| {
+                table.column_by_name(name).filter(|column| table.column(*column).type_oid == *type_oid)
+            };
+            (id, columns.iter().map(place).collect())
+        });
+        let fits = served.as_ref().is_none_or(|(id, map)| {
+            let mut columns = model.table(*id).columns();
+            map.iter().all(Option::is_some)
+                && columns.all(|(id, column)| column.writing == Writing::Generated || map.contains(&Some(id)))
+        });
+        Self { columns, served, fits }
+    }
 }
 
 /// Puts commits together.
 pub(super) struct Assembler {
     model: Arc<Model>,
-    shapes: Shapes,
+    watched: bool,
     relations: HashMap<u32, Mapping>,
     open: Option<Commit>,
-    /// Tables found to be others than the model says since last asked.
-    pub(super) broken: Vec<TableId>,
+    /// Something was found that is another thing than the model says, or may be.
+    doubtful: bool,
+    /// Something was found that cannot be told by the model.
+    unfit: bool,
 }
 
 impl Assembler {
-    pub(super) fn new(model: Arc<Model>, shapes: Shapes) -> Self {
-        Self { model, shapes, relations: HashMap::new(), open: None, broken: Vec::new() }
+    /// `watched`: the database tells when it is altered.
+    pub(super) fn new(model: Arc<Model>, watched: bool) -> Self {
+        Self { model, watched, relations: HashMap::new(), open: None, doubtful: false, unfit: false }
+    }
+
+    /// Goes on by another model, which has the same ids. The log does not describe relations again for that.
+    pub(super) fn adopt(&mut self, model: &Arc<Model>) {
+        self.model = Arc::clone(model);
+        for (oid, mapping) in &mut self.relations {
+            *mapping = Mapping::new(model, *oid, std::mem::take(&mut mapping.columns));
+        }
+    }
+
+    /// Whether the model should be compared with the database, since what was taken last: a relation was described
+    /// again, which follows any ALTER TABLE (and some things that alter nothing, so it counts only where the database
+    /// does not tell), or does not fit the model; or an enum has a value that the model does not know.
+    pub(super) fn doubts(&mut self) -> bool {
+        std::mem::take(&mut self.doubtful)
+    }
+
+    /// Whether something was taken since last asked that the model cannot tell: a change of a relation that has other
+    /// columns, or a value of an enum that it does not know.
+    pub(super) fn misfits(&mut self) -> bool {
+        std::mem::take(&mut self.unfit)
+    }
+
+    /// The transaction that is being told.
+    pub(super) fn transaction(&self) -> Option<u64> {
+        self.open.as_ref().map(|commit| commit.xid)
     }
 
     pub(super) fn begin(&mut self, lsn: Lsn, xid: u64, commit_micros: i64) {
@@ -121,17 +166,21 @@ impl Assembler {
         match decode::decode(bytes)? {
             Message::Relation(relation) => self.map(&relation),
             Message::Insert { relation, new } => {
+                self.inspect(relation, &new);
                 self.add(relation, |table, map| Operation::Insert { new: row(table, map, &new, None) });
             }
-            Message::Update { relation, old, new } => self.add(relation, |table, map| {
-                let old = old_row(table, map, &old);
-                let before = match &old {
-                    OldRow::Full(row) => Some(row),
-                    OldRow::Nothing | OldRow::Key(_) => None,
-                };
-                let new = row(table, map, &new, before);
-                Operation::Update { old, new }
-            }),
+            Message::Update { relation, old, new } => {
+                self.inspect(relation, &new);
+                self.add(relation, |table, map| {
+                    let old = old_row(table, map, &old);
+                    let before = match &old {
+                        OldRow::Full(row) => Some(row),
+                        OldRow::Nothing | OldRow::Key(_) => None,
+                    };
+                    let new = row(table, map, &new, before);
+                    Operation::Update { old, new }
+                });
+            }
             Message::Delete { relation, old } => {
                 self.add(relation, |table, map| Operation::Delete { old: old_row(table, map, &old) });
             }
@@ -149,32 +198,38 @@ impl Assembler {
     }
 
     fn map(&mut self, relation: &Relation<'_>) {
-        let Some(id) = self.model.table_by_oid(relation.oid) else {
-            self.relations.insert(relation.oid, Mapping::Other);
+        let columns = relation.columns.iter().map(|column| (column.name.to_owned(), column.type_oid)).collect();
+        let mapping = Mapping::new(&self.model, relation.oid, columns);
+        let fits = mapping.fits;
+        let again = self.relations.insert(relation.oid, mapping).is_some();
+        // Every change of the publication, for one, has all relations described again.
+        self.doubtful |= !fits || (again && !self.watched);
+    }
+
+    /// Looks for values of enums that the model does not know.
+    fn inspect(&mut self, relation: u32, tuple: &[Datum<'_>]) {
+        let Some((table, map)) = self.relations.get(&relation).and_then(|mapping| mapping.served.as_ref()) else {
             return;
         };
-        let table = self.model.table(id);
-        let map: Vec<_> = relation.columns.iter().map(|column| table.column_by_name(column.name)).collect();
-        let same_type = |column: &ColumnId, type_oid: u32| self.shapes.get(&(id, *column)) == Some(&type_oid);
-        let whole = table
-            .columns()
-            .all(|(column, described)| described.writing == Writing::Generated || map.contains(&Some(column)));
-        let typed = map
-            .iter()
-            .zip(&relation.columns)
-            .all(|(column, wire)| column.as_ref().is_none_or(|column| same_type(column, wire.type_oid)));
-        // A column more does not concern anyone who follows the others.
-        let mapping = if whole && typed { Mapping::Served(id, map) } else { Mapping::Broken(id) };
-        if let Mapping::Broken(id) = mapping {
-            self.broken.push(id);
-        }
-        self.relations.insert(relation.oid, mapping);
+        let table = self.model.table(*table);
+        let unknown = |(datum, column): (&Datum<'_>, &Option<ColumnId>)| match (datum, column) {
+            (Datum::Text(text), Some(id)) => match &table.column(*id).kind {
+                Kind::Enum(id) => self.model.enum_type(*id).by_label(text).is_none(),
+                _ => false,
+            },
+            (Datum::Text(_) | Datum::Null | Datum::Unchanged, _) => false,
+        };
+        let unknown = tuple.iter().zip(map).any(unknown);
+        self.doubtful |= unknown;
+        self.unfit |= unknown;
     }
 
     fn add(&mut self, relation: u32, operation: impl FnOnce(&Table, &[Option<ColumnId>]) -> Operation) {
         let Some(commit) = &mut self.open else { return };
         commit.ordinals += 1;
-        let Some(Mapping::Served(table, map)) = self.relations.get(&relation) else { return };
+        let Some(mapping) = self.relations.get(&relation) else { return };
+        self.unfit |= !mapping.fits;
+        let Some((table, map)) = &mapping.served else { return };
         let operation = operation(self.model.table(*table), map);
         commit.bytes += size_of::<RowChange>() + operation.bytes();
         commit.changes.push(RowChange { ordinal: commit.ordinals, table: *table, operation });
@@ -183,12 +238,9 @@ impl Assembler {
     fn truncate(&mut self, relation: u32) {
         let Some(commit) = &mut self.open else { return };
         commit.ordinals += 1;
-        match self.relations.get(&relation) {
-            Some(Mapping::Served(table, _) | Mapping::Broken(table)) => {
-                commit.truncated.push((commit.ordinals, *table));
-            }
-            Some(Mapping::Other) | None => {}
-        }
+        let Some(mapping) = self.relations.get(&relation) else { return };
+        self.unfit |= !mapping.fits;
+        commit.truncated.extend(mapping.served.as_ref().map(|(table, _)| (commit.ordinals, *table)));
     }
 }
 

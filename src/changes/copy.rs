@@ -19,7 +19,7 @@ use super::payload::{Envelope, Part, Writer};
 use super::row::{Row, Value};
 use super::shared::Shared;
 use super::snapshot::Snapshot;
-use crate::error::{Code, Error};
+use crate::error::{Code, Error, is_stale};
 use crate::model::{ColumnId, Kind, Model, Table};
 use crate::sequence::{Epoch, Lsn, Sequence};
 use crate::sql::Statement;
@@ -80,14 +80,26 @@ struct Taken {
 pub(super) async fn take(shared: &Shared, group: &Group) -> Result<StartingCopy, Error> {
     let deadline = Instant::now() + DEADLINE;
     loop {
+        if let Some(error) = group.ended() {
+            return Err(error);
+        }
+        let model = shared.model();
         let incarnation = shared.incarnation()?;
-        let taken = fetch(shared, group).await?;
+        let taken = match fetch(shared, &model, group).await {
+            // The database was altered: the feed is about to find out, and goes on with the group or ends it.
+            Err(error) if error.code == Code::SchemaChanged && Instant::now() < deadline => {
+                shared.ask();
+                tokio::time::sleep(PATIENCE).await;
+                continue;
+            }
+            taken => taken?,
+        };
         wait_for(shared, taken.position, incarnation, deadline).await?;
         if let Some((epoch, commits)) = shared.unseen(&taken.snapshot, taken.position, incarnation)
             && let Ok(rows) = apply(&group.scopes, taken.rows, &commits)
         {
             let at = Sequence { epoch, lsn: taken.position, ordinal: 0 };
-            return Ok(encode(&shared.model, group, at, &rows));
+            return Ok(encode(&model, group, at, &rows));
         }
         if Instant::now() >= deadline {
             return Err(unavailable(
@@ -125,8 +137,7 @@ async fn wait_for(shared: &Shared, position: Lsn, incarnation: u64, deadline: In
     }
 }
 
-async fn fetch(shared: &Shared, group: &Group) -> Result<Taken, Error> {
-    let model = &*shared.model;
+async fn fetch(shared: &Shared, model: &Model, group: &Group) -> Result<Taken, Error> {
     let statement = statement(model, group);
     let mut query = sqlx::query(AssertSqlSafe(statement.text));
     for bind in statement.binds {
@@ -206,6 +217,7 @@ pub(super) fn refused(error: &sqlx::Error) -> Error {
         Some(code) if code.starts_with("22") => {
             Error::new(Code::DataInvalid, "a value in the filter is not one of the column's type")
         }
+        Some(code) if is_stale(code) => Error::new(Code::SchemaChanged, "the table was altered; try again"),
         Some("42501") => Error::new(Code::Forbidden, "the database role may not read this table"),
         Some("57014") => Error::new(Code::Timeout, "the starting copy took longer than the database allows"),
         _ => unavailable("the database cannot be read just now"),

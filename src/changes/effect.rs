@@ -1,6 +1,8 @@
 //! What does a commit mean for one group? Inserts, updates and deletes of rows in, PUTs, PATCHes and DELETEs of
 //! resources out. What the log does not say is never guessed: [`Incomplete`] asks for a fresh copy.
 
+use std::sync::{PoisonError, RwLock};
+
 use super::commit::{Commit, OldRow, Operation, RowChange};
 use super::follow::Reset;
 use super::row::Row;
@@ -16,7 +18,8 @@ pub(super) struct Scope {
     pub(super) covered: Vec<ColumnId>,
     /// Covered, key and filter columns.
     pub(super) needed: Vec<ColumnId>,
-    pub(super) judge: Judge,
+    /// Made anew when an enum gets another value.
+    pub(super) judge: RwLock<Judge>,
 }
 
 /// A change of one resource.
@@ -104,7 +107,7 @@ impl Scope {
             }
             Operation::Update { old: OldRow::Full(old), new } => {
                 let same_key = !self.differs(old, new, &self.key);
-                match (self.passes(old), self.passes(self.complete(new)?)) {
+                match (self.passes(self.complete(old)?), self.passes(self.complete(new)?)) {
                     (true, true) if same_key => {
                         let changed = self.changed(old, new);
                         if !changed.is_empty() {
@@ -129,7 +132,7 @@ impl Scope {
                 push(if passes { EffectKind::Put(new) } else { EffectKind::Delete(new) });
             }
             Operation::Delete { old: OldRow::Full(old) } => {
-                if self.passes(old) {
+                if self.passes(self.complete(old)?) {
                     push(EffectKind::Delete(old));
                 }
             }
@@ -141,7 +144,12 @@ impl Scope {
 
     /// Whether a row is covered.
     pub(super) fn passes(&self, row: &Row) -> bool {
-        self.judge.passes(&|column| row.get(column))
+        self.judge.read().unwrap_or_else(PoisonError::into_inner).passes(&|column| row.get(column))
+    }
+
+    /// Judges otherwise from now on.
+    pub(super) fn renew(&self, judge: Judge) {
+        *self.judge.write().unwrap_or_else(PoisonError::into_inner) = judge;
     }
 
     fn complete<'a>(&self, row: &'a Row) -> Result<&'a Row, Incomplete> {

@@ -8,13 +8,14 @@ use std::time::{Duration, SystemTime};
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::commit::{Assembler, Commit, Shapes};
+use super::commit::{Assembler, Commit};
 use super::follow::Reset;
-use super::publication;
+use super::reload::Reloads;
 use super::retention::{self, HistorySlot};
 use super::shared::Shared;
 use super::slot::{Event, Opened, Slot, SlotError};
 use super::snapshot::Snapshot;
+use super::watch::install;
 use crate::error::StartError;
 use crate::sequence::{Epoch, Lsn};
 
@@ -40,6 +41,7 @@ const EPOCH_2000: i64 = 946_684_800_000_000;
 pub(super) struct Feed {
     slot: Slot,
     assembler: Assembler,
+    reloads: Reloads,
     /// The slot that keeps the log for a server that starts again.
     kept: Option<HistorySlot>,
 }
@@ -53,8 +55,13 @@ enum Ended {
 /// Prepares the database, makes a slot, begins.
 pub(super) async fn open(shared: &Shared) -> Result<Feed, StartError> {
     check_wal_level(shared).await?;
-    let policy = shared.options.replica_identity;
-    let (unpublished, changed) = publication::keep_up(&shared.pool, &shared.model, policy).await?;
+    let mut watched = shared.options.watch_schema;
+    if watched && let Err(error) = install(&shared.pool).await {
+        tracing::warn!(%error, "the database cannot be made to tell when it is altered (--watch-schema); SIGHUP helps");
+        watched = false;
+    }
+    let mut reloads = Reloads::default();
+    let unpublished = reloads.prepare(shared).await?;
     let failed = |error: &dyn std::fmt::Display| {
         StartError::new(
             format!("The feed of changes could not be opened: {error}"),
@@ -64,14 +71,16 @@ pub(super) async fn open(shared: &Shared) -> Result<Feed, StartError> {
     };
     let mut kept = retention::ensure(shared).await.map_err(|error| failed(&error))?;
     let opened = Slot::open(&shared.options.database_url).await.map_err(|error| failed(&error))?;
-    if let (publication::Change::Republished, Some(kept)) = (changed, &mut kept) {
+    let republished = shared.is_republished();
+    if let (true, Some(kept)) = (republished, &mut kept) {
         // Of tables that were not published the log's past tells nothing: it must not be told later either.
         kept.advance_now(&shared.pool, opened.begin).await.map_err(|error| failed(&error))?;
     }
-    let shapes = publication::shapes(&shared.pool, &shared.model).await.map_err(|error| failed(&error))?;
-    let reset = connect_past(shared, &opened, kept.as_ref(), &shapes).await.map_err(|error| failed(&error))?;
-    shared.go(reset, unpublished);
-    Ok(Feed { slot: opened.slot, assembler: Assembler::new(Arc::clone(&shared.model), shapes), kept })
+    let past = connect_past(shared, &opened, kept.as_ref(), republished).await;
+    shared.go(past.map_err(|error| failed(&error))?, unpublished);
+    // What was altered before the slot was made is not in the stream.
+    reloads.reload(shared, None, kept.as_mut()).await?;
+    Ok(Feed { slot: opened.slot, assembler: Assembler::new(shared.model(), watched), reloads, kept })
 }
 
 /// Brings the history up to where the new stream begins: on from where a broken one left off, or from where the
@@ -80,23 +89,27 @@ async fn connect_past(
     shared: &Shared,
     opened: &Opened,
     kept: Option<&HistorySlot>,
-    shapes: &Shapes,
+    republished: bool,
 ) -> Result<Option<Reset>, SlotError> {
     let database = retention::database_oid(&shared.pool).await?;
     let generation = kept.map_or(0, |kept| kept.generation);
     let epoch = Epoch::derive(&opened.system, opened.timeline, database, generation);
     if let Some((before, reached)) = shared.left_off() {
         let reaches = reached >= opened.begin || kept.is_some_and(|kept| kept.confirmed <= reached);
-        if before == epoch && reaches {
-            fill(shared, kept, reached, opened.begin, shapes).await?;
+        if before == epoch && reaches && !republished {
+            fill(shared, kept, reached, opened.begin).await?;
             return Ok(None);
         }
     }
     let reset = shared.left_off().map(|(before, _)| if before == epoch { Reset::Expired } else { Reset::Epoch });
+    let kept = kept.filter(|_| !republished);
     let from = kept.map_or(opened.begin, |kept| kept.confirmed.min(opened.begin));
     let Settled { xid, unsettled } = settle(shared).await?;
     shared.begin(epoch, from, xid, unsettled.clone());
-    if let Err(error) = fill(shared, kept, from, opened.begin, shapes).await {
+    if let Some(kept) = kept {
+        shared.note_told(&retention::altered_since(shared, kept).await?, opened.begin);
+    }
+    if let Err(error) = fill(shared, kept, from, opened.begin).await {
         // A past that cannot be read is no reason to have no present.
         tracing::warn!(%error, "the history slot cannot be read: the history begins now");
         shared.begin(epoch, opened.begin, xid, unsettled);
@@ -104,18 +117,13 @@ async fn connect_past(
     Ok(reset)
 }
 
-/// Takes the commits between two positions from the history slot.
-async fn fill(
-    shared: &Shared,
-    kept: Option<&HistorySlot>,
-    from: Lsn,
-    until: Lsn,
-    shapes: &Shapes,
-) -> Result<(), SlotError> {
+/// Takes the commits between two positions from the history slot. The model is that of the present: what it cannot
+/// tell makes the past before it unusable, and is no reason to read the catalog, which says nothing about the past.
+async fn fill(shared: &Shared, kept: Option<&HistorySlot>, from: Lsn, until: Lsn) -> Result<(), SlotError> {
     let Some(kept) = kept.filter(|_| from < until) else { return Ok(()) };
     let mut slot = attach(shared, kept, from).await?;
-    let mut assembler = Assembler::new(Arc::clone(&shared.model), shapes.clone());
-    let mut open = false;
+    let mut assembler = Assembler::new(shared.model(), true);
+    let (mut open, mut altered) = (false, false);
     loop {
         let event = tokio::time::timeout(SILENCE, slot.next()).await.map_err(|_| SlotError::Ended)??;
         match event {
@@ -125,13 +133,13 @@ async fn fill(
                 assembler.begin(lsn, shared.widen(xid), micros);
             }
             Event::Data(bytes) => assembler.take(&bytes)?,
+            Event::Altered => altered = true,
             Event::Commit { end_lsn } => {
                 open = false;
                 if let Some(commit) = assembler.commit(end_lsn) {
                     shared.publish(commit);
                 }
-                // A table was another then: what it told cannot be told now.
-                if assembler.broken.drain(..).count() > 0 {
+                if std::mem::take(&mut altered) | assembler.misfits() {
                     shared.forget_before(end_lsn);
                 }
             }
@@ -273,6 +281,11 @@ async fn follow(shared: &Shared, feed: &mut Feed, stop: &mut watch::Receiver<boo
                 shared.tend(shares as usize);
                 continue;
             }
+            () = shared.doubts.notified() => {
+                feed.reloads.ask();
+                continue;
+            }
+            () = Reloads::due(feed.reloads.when()) => None,
             _ = ageing.tick() => {
                 let needed = shared.age();
                 if let Some(kept) = &mut feed.kept {
@@ -280,32 +293,52 @@ async fn follow(shared: &Shared, feed: &mut Feed, stop: &mut watch::Receiver<boo
                 }
                 continue;
             }
-            event = feed.slot.next() => event,
+            event = feed.slot.next() => Some(event),
         };
+        let asked = event.is_none();
+        // Whether to compare the model with the database, at this place in the stream.
+        let mut doubtful = asked;
         match event {
-            Err(error) => return Ended::Broken(error.to_string()),
-            Ok(Event::Begin { lsn, xid, micros }) => {
+            None => {}
+            Some(Err(error)) => return Ended::Broken(error.to_string()),
+            Some(Ok(Event::Begin { lsn, xid, micros })) => {
                 open = Some(micros);
                 feed.assembler.begin(lsn, shared.widen(xid), micros);
             }
-            Ok(Event::Data(bytes)) => {
+            Some(Ok(Event::Data(bytes))) => {
                 if let Err(error) = feed.assembler.take(&bytes) {
                     return Ended::Broken(error.to_string());
                 }
-                feed.assembler.broken.drain(..).for_each(|table| shared.break_table(table));
+                doubtful = feed.assembler.doubts();
             }
-            Ok(Event::Commit { end_lsn }) => {
+            Some(Ok(Event::Altered)) => doubtful = true,
+            Some(Ok(Event::Commit { end_lsn })) => {
                 let micros = open.take();
                 finish(shared, feed, end_lsn, micros);
             }
             // While a transaction is being told, the position is that before it.
-            Ok(Event::Position(lsn)) if open.is_none() => {
+            Some(Ok(Event::Position(lsn))) if open.is_none() => {
                 shared.pass(lsn);
                 feed.slot.acknowledge(lsn);
             }
-            Ok(Event::Position(_)) => {}
+            Some(Ok(Event::Position(_))) => {}
+        }
+        if doubtful && let Err(ended) = reload(shared, feed, asked).await {
+            return ended;
         }
     }
+}
+
+/// Compares the model with the database: as it is after the transaction that is being told, which may have been read
+/// already, or because someone asked.
+async fn reload(shared: &Shared, feed: &mut Feed, asked: bool) -> Result<(), Ended> {
+    let xid = feed.assembler.transaction().filter(|_| !asked);
+    match feed.reloads.reload(shared, xid, feed.kept.as_mut()).await {
+        Ok(Some(model)) => feed.assembler.adopt(&model),
+        Ok(None) => {}
+        Err(error) => return Err(Ended::Broken(error.to_string())),
+    }
+    Ok(())
 }
 
 fn finish(shared: &Shared, feed: &mut Feed, end_lsn: Lsn, micros: Option<i64>) {

@@ -109,6 +109,16 @@ impl Group {
         Self { id, follow, scopes, flight: Mutex::default(), log: Mutex::new(log) }
     }
 
+    /// No position before this one can be gone on from.
+    pub(super) fn refuse_before(&self, at: Sequence, reason: Reset) {
+        self.log().floor = Some((at, reason));
+    }
+
+    /// Why the group has ended, if it has.
+    pub(super) fn ended(&self) -> Option<Error> {
+        self.log().ended.clone()
+    }
+
     fn log(&self) -> MutexGuard<'_, Log> {
         self.log.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -306,7 +316,9 @@ impl Group {
         log.bytes = 0;
         log.begin = at;
         log.aged = at;
-        log.floor = Some((at, reason));
+        // What cannot be gone on from for another reason stays so.
+        let floor = log.floor.filter(|(floor, _)| floor.epoch == at.epoch && *floor > at);
+        log.floor = floor.or(Some((at, reason)));
         log.wake();
     }
 

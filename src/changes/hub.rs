@@ -10,13 +10,14 @@ use tokio::task::JoinHandle;
 
 use super::canonical::canonical;
 use super::feed;
-use super::follow::Follow;
+use super::follow::{Follow, Reset};
 use super::publication::Unpublished;
+use super::reload::Altered;
 use super::shared::Shared;
 use super::subscription::{Subscription, apart};
 use crate::config::{HistorySlotPolicy, ReplicaIdentityPolicy};
 use crate::error::{Error, StartError};
-use crate::model::{Model, TableId};
+use crate::model::Model;
 use crate::selection::SESSION;
 use crate::sequence::Sequence;
 
@@ -44,6 +45,10 @@ pub struct Options {
     pub linger: Duration,
     /// What to do about tables whose log lacks the old row.
     pub replica_identity: ReplicaIdentityPolicy,
+    /// Which schemas of the database are served.
+    pub schemas: Vec<String>,
+    /// Whether the database tells when it is altered, by event triggers that are made there.
+    pub watch_schema: bool,
 }
 
 impl Options {
@@ -59,6 +64,8 @@ impl Options {
             progress_interval: Duration::from_secs(10),
             linger: Duration::from_secs(30),
             replica_identity: ReplicaIdentityPolicy::Keep,
+            schemas: vec!["public".to_owned()],
+            watch_schema: false,
         }
     }
 }
@@ -86,8 +93,6 @@ pub struct Status {
     pub lag: Duration,
     /// Tables that cannot be followed.
     pub unpublished: Vec<Unpublished>,
-    /// Tables that are no longer what the model says.
-    pub broken: Vec<TableId>,
 }
 
 impl Hub {
@@ -108,20 +113,34 @@ impl Hub {
     /// # Errors
     /// `UNSUPPORTED` for tables and filters that cannot be followed exactly, `DATA_INVALID` for operands that are
     /// no values of their column, `UNAVAILABLE` while there is no stream.
-    pub async fn subscribe(
+    pub async fn subscribe(self: &Arc<Self>, follow: Follow, since: Option<Sequence>) -> Result<Subscription, Error> {
+        self.join(follow, since, Reset::Start).await
+    }
+
+    /// Subscribes anew, from a copy, for one whose subscription ended with `SCHEMA_CHANGED`.
+    ///
+    /// # Errors
+    /// As above.
+    pub async fn subscribe_anew(self: &Arc<Self>, follow: Follow) -> Result<Subscription, Error> {
+        self.join(follow, None, Reset::Schema).await
+    }
+
+    async fn join(
         self: &Arc<Self>,
         mut follow: Follow,
         since: Option<Sequence>,
+        reason: Reset,
     ) -> Result<Subscription, Error> {
         let shared = &self.shared;
         let root_key = follow.root_key.clone();
         let joined = async {
+            let model = shared.model();
             for rows in &mut follow.rows {
                 shared.followable(rows.table)?;
-                let (asking, asked) = (Arc::clone(shared), rows.clone());
+                let (asking, asked, model) = (Arc::clone(shared), rows.clone(), Arc::clone(&model));
                 rows.filter = apart(async move {
                     let mut filter = asked.filter;
-                    canonical(&asking.pool, asking.model.table(asked.table), &mut filter).await?;
+                    canonical(&asking.pool, model.table(asked.table), &mut filter).await?;
                     Ok(filter)
                 })
                 .await?;
@@ -129,7 +148,22 @@ impl Hub {
             shared.enter(follow)
         };
         let (group, place) = joined.await.map_err(|error| error.at(&root_key))?;
-        Ok(Subscription::new(Arc::clone(shared), group, place, since))
+        Ok(Subscription::new(Arc::clone(shared), group, place, since, reason))
+    }
+
+    /// The database as it is served.
+    pub fn model(&self) -> Arc<Model> {
+        self.shared.model()
+    }
+
+    /// Tells of another model whenever the database is altered, and of the present one at once.
+    pub fn on_altered(&self, altered: Altered) {
+        self.shared.tell(altered);
+    }
+
+    /// Compares the model with the database soon.
+    pub fn reload(&self) {
+        self.shared.ask();
     }
 
     /// Whether changes flow; why not, if they do not.

@@ -7,7 +7,7 @@
 //! ```
 //!
 //! The database is read, never written, but for the publication, the replica identity where the settings
-//! say so, and an empty message in the log that moves an idle log on.
+//! say so, an empty message in the log that moves an idle log on, and the event triggers of `watch` where wanted.
 
 mod canonical;
 mod commit;
@@ -23,6 +23,7 @@ mod matcher;
 mod payload;
 mod plan;
 mod publication;
+mod reload;
 mod retention;
 mod row;
 #[cfg(feature = "sabotage")]
@@ -31,10 +32,12 @@ mod shared;
 mod slot;
 mod snapshot;
 mod subscription;
+mod watch;
 
 pub use follow::{ChangeField, ChangeSelections, EnvelopeField, Follow, Reset, Rows};
 pub use hub::{Hub, Options, Status};
 pub use plan::plan;
 pub use publication::Unpublished;
+pub use reload::{Altered, Swap};
 pub use retention::{SlotReport, drop_slot, slots};
 pub use subscription::Subscription;

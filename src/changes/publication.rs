@@ -4,7 +4,6 @@
 
 use sqlx::{AssertSqlSafe, PgConnection, PgPool};
 
-use super::commit::Shapes;
 use crate::config::ReplicaIdentityPolicy;
 use crate::error::StartError;
 use crate::model::{Model, Table, TableId};
@@ -41,12 +40,23 @@ struct Found {
     partial: Vec<String>,
 }
 
-/// Brings the publication up to date; gives what cannot be followed.
+/// Whether a slot reads already what is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Streaming {
+    /// A slot is yet to be made, which waits for all transactions that run.
+    NotYet,
+    /// What a transaction wrote to a table before the table was published is never told: it must have ended.
+    Already,
+}
+
+/// Brings the publication up to date; gives what cannot be followed, and the tables that are published only now: of
+/// them the log's past tells nothing.
 pub(super) async fn keep_up(
     pool: &PgPool,
     model: &Model,
     policy: ReplicaIdentityPolicy,
-) -> Result<(Vec<Unpublished>, Change), StartError> {
+    streaming: Streaming,
+) -> Result<(Vec<Unpublished>, Vec<TableId>), StartError> {
     let mut found = look(pool, model).await.map_err(|error| failed(&error))?;
     if policy == ReplicaIdentityPolicy::Full {
         for table in found.iter().filter(|table| table.owned).flat_map(|table| &table.partial) {
@@ -57,11 +67,12 @@ pub(super) async fn keep_up(
     let (published, unpublished): (Vec<_>, Vec<_>) =
         found.iter().map(|found| (found, why_not(found, model.table(found.id)))).partition(|(_, why)| why.is_none());
     let tables: Vec<&Table> = published.iter().map(|(found, _)| model.table(found.id)).collect();
-    let change = publish(pool, &tables).await.map_err(|error| failed(&error))?;
+    let added = publish(pool, &tables, streaming).await.map_err(|error| failed(&error))?;
+    let added = added.into_iter().filter_map(|oid| model.table_by_oid(oid)).collect();
     let keyless = published.iter().filter(|(found, _)| model.table(found.id).key.is_empty());
     let keyless = keyless.map(|(found, _)| (found.id, "it has no primary key: give it one".to_owned()));
     let unpublished = unpublished.into_iter().filter_map(|(found, why)| Some((found.id, why?)));
-    Ok((unpublished.chain(keyless).map(|(table, reason)| Unpublished { table, reason }).collect(), change))
+    Ok((unpublished.chain(keyless).map(|(table, reason)| Unpublished { table, reason }).collect(), added))
 }
 
 fn failed(error: &sqlx::Error) -> StartError {
@@ -89,7 +100,7 @@ fn why_not(found: &Found, table: &Table) -> Option<String> {
 }
 
 async fn look(pool: &PgPool, model: &Model) -> Result<Vec<Found>, sqlx::Error> {
-    let oids: Vec<String> = model.tables.iter().map(|table| table.oid.to_string()).collect();
+    let oids: Vec<String> = model.tables().map(|(_, table)| table.oid.to_string()).collect();
     let oids = array_literal(oids.iter().map(|oid| Some(oid.as_str())));
     let rows: Vec<(i64, i32, bool, bool, Vec<String>)> =
         sqlx::query_as(include_str!("identity.sql")).bind(oids).bind(PUBLICATION).fetch_all(pool).await?;
@@ -129,16 +140,7 @@ struct Published {
     names: Vec<String>,
 }
 
-/// Whether the publication was what it should be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Change {
-    /// It was: all that the served tables went through is in the log.
-    None,
-    /// It was not: of tables published only now the log's past tells nothing.
-    Republished,
-}
-
-async fn publish(pool: &PgPool, tables: &[&Table]) -> Result<Change, sqlx::Error> {
+async fn publish(pool: &PgPool, tables: &[&Table], streaming: Streaming) -> Result<Vec<u32>, sqlx::Error> {
     let mut transaction = pool.begin().await?;
     sqlx::query("SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended('everwire.publication', 0))")
         .execute(&mut *transaction)
@@ -146,28 +148,29 @@ async fn publish(pool: &PgPool, tables: &[&Table]) -> Result<Change, sqlx::Error
     let published: Option<(bool, bool, Vec<i64>, Vec<String>)> =
         sqlx::query_as(include_str!("publication.sql")).bind(PUBLICATION).fetch_optional(&mut *transaction).await?;
     let published = published.map(|(all_tables, plain, tables, names)| Published { all_tables, plain, tables, names });
-    let change = match published {
+    let added = match published {
         Some(published) if published.all_tables || !published.plain => {
             // Its options and lists can be set in many ways; made anew, in this transaction, it is as wanted.
             execute(&mut transaction, format!("DROP PUBLICATION {PUBLICATION}")).await?;
-            create(&mut transaction, tables).await?;
-            Change::Republished
+            create(&mut transaction, tables, streaming).await?
         }
-        Some(published) => alter(&mut transaction, &published, tables).await?,
-        None => {
-            create(&mut transaction, tables).await?;
-            Change::Republished
-        }
+        Some(published) => alter(&mut transaction, &published, tables, streaming).await?,
+        None => create(&mut transaction, tables, streaming).await?,
     };
     transaction.commit().await?;
-    Ok(change)
+    Ok(added)
 }
 
 /// Adds and drops what differs: tables of other owners that are right where they are stay untouched.
-async fn alter(connection: &mut PgConnection, published: &Published, tables: &[&Table]) -> Result<Change, sqlx::Error> {
+async fn alter(
+    connection: &mut PgConnection,
+    published: &Published,
+    tables: &[&Table],
+    streaming: Streaming,
+) -> Result<Vec<u32>, sqlx::Error> {
     let wanted = |oid: &i64| tables.iter().any(|table| i64::from(table.oid) == *oid);
     let missing = tables.iter().filter(|table| !published.tables.contains(&i64::from(table.oid)));
-    let missing: Vec<String> = missing.map(|table| table.sql.quoted()).collect();
+    let missing: Vec<&Table> = missing.copied().collect();
     let superfluous = published.tables.iter().zip(&published.names).filter(|(oid, _)| !wanted(oid));
     let superfluous: Vec<&str> = superfluous.map(|(_, name)| name.as_str()).collect();
     if !superfluous.is_empty() {
@@ -175,35 +178,38 @@ async fn alter(connection: &mut PgConnection, published: &Published, tables: &[&
         execute(connection, format!("ALTER PUBLICATION {PUBLICATION} DROP TABLE {names}")).await?;
     }
     if missing.is_empty() {
-        return Ok(Change::None);
+        return Ok(Vec::new());
     }
-    let names = missing.join(", ");
-    execute(connection, format!("ALTER PUBLICATION {PUBLICATION} ADD TABLE {names}")).await?;
-    Ok(Change::Republished)
+    lock(connection, &missing, streaming).await?;
+    execute(connection, format!("ALTER PUBLICATION {PUBLICATION} ADD TABLE {}", names(&missing))).await?;
+    Ok(missing.iter().map(|table| table.oid).collect())
 }
 
-async fn create(connection: &mut PgConnection, tables: &[&Table]) -> Result<(), sqlx::Error> {
-    let names: Vec<String> = tables.iter().map(|table| table.sql.quoted()).collect();
-    let list = if names.is_empty() { String::new() } else { format!("FOR TABLE {}", names.join(", ")) };
+/// Waits until nobody writes to the tables, if a slot reads already.
+async fn lock(connection: &mut PgConnection, tables: &[&Table], streaming: Streaming) -> Result<(), sqlx::Error> {
+    if streaming == Streaming::NotYet || tables.is_empty() {
+        return Ok(());
+    }
+    execute(connection, "SET LOCAL lock_timeout = '3s'".to_owned()).await?;
+    execute(connection, format!("LOCK TABLE {} IN SHARE MODE", names(tables))).await
+}
+
+fn names(tables: &[&Table]) -> String {
+    tables.iter().map(|table| table.sql.quoted()).collect::<Vec<_>>().join(", ")
+}
+
+async fn create(
+    connection: &mut PgConnection,
+    tables: &[&Table],
+    streaming: Streaming,
+) -> Result<Vec<u32>, sqlx::Error> {
+    lock(connection, tables, streaming).await?;
+    let list = if tables.is_empty() { String::new() } else { format!("FOR TABLE {}", names(tables)) };
     let options = "publish = 'insert, update, delete, truncate', publish_via_partition_root = true";
-    execute(connection, format!("CREATE PUBLICATION {PUBLICATION} {list} WITH ({options})")).await
+    execute(connection, format!("CREATE PUBLICATION {PUBLICATION} {list} WITH ({options})")).await?;
+    Ok(tables.iter().map(|table| table.oid).collect())
 }
 
 async fn execute(connection: &mut PgConnection, sql: String) -> Result<(), sqlx::Error> {
     sqlx::query(AssertSqlSafe(sql)).execute(connection).await.map(|_| ())
-}
-
-/// The types of the served columns as they are now; none for a column that is not what the model says.
-pub(super) async fn shapes(pool: &PgPool, model: &Model) -> Result<Shapes, sqlx::Error> {
-    let oids: Vec<String> = model.tables.iter().map(|table| table.oid.to_string()).collect();
-    let oids = array_literal(oids.iter().map(|oid| Some(oid.as_str())));
-    let rows: Vec<(i64, String, i64, String, String)> =
-        sqlx::query_as(include_str!("shapes.sql")).bind(oids).fetch_all(pool).await?;
-    let shape = |(oid, column, type_oid, schema, name): (i64, String, i64, String, String)| {
-        let table = model.table_by_oid(oid as u32)?;
-        let column = model.table(table).column_by_name(&column)?;
-        let expected = &model.table(table).column(column).sql_type;
-        (expected.schema == schema && expected.name == name).then_some(((table, column), type_oid as u32))
-    };
-    Ok(rows.into_iter().filter_map(shape).collect())
 }

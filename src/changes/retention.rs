@@ -7,9 +7,12 @@ use std::time::Duration;
 use sqlx::{AssertSqlSafe, PgPool};
 use tokio::task::JoinHandle;
 
+use super::publication::PUBLICATION;
 use super::shared::Shared;
 use crate::config::HistorySlotPolicy;
+use crate::model::TableId;
 use crate::sequence::Lsn;
+use crate::sql::array_literal;
 
 /// The log moves on by this much before the slot is advanced: each time costs the database a reading of that log.
 const STEP: u64 = 1 << 20;
@@ -23,11 +26,13 @@ pub(super) struct HistorySlot {
     /// Every commit from here on is in it.
     pub(super) confirmed: Lsn,
     advancing: Option<JoinHandle<Option<Lsn>>>,
+    /// What stands before must not be told after a start, however little it is.
+    owed: Lsn,
 }
 
 impl HistorySlot {
     fn new(name: String, generation: u32, confirmed: Lsn) -> Self {
-        Self { name, generation, confirmed, advancing: None }
+        Self { name, generation, confirmed, advancing: None, owed: Lsn::default() }
     }
 
     /// Tells the database, in the background, that the log before `needed` is no longer wanted.
@@ -35,10 +40,12 @@ impl HistorySlot {
         if let Some(advancing) = self.advancing.take_if(|advancing| advancing.is_finished()) {
             // Finished: what it gave is there at once.
             if let Some(Ok(Some(lsn))) = futures_util::FutureExt::now_or_never(advancing) {
-                self.confirmed = lsn;
+                self.confirmed = self.confirmed.max(lsn);
             }
         }
-        if self.advancing.is_some() || needed.0 < self.confirmed.0 + STEP {
+        let needed = needed.max(self.owed);
+        let little = self.confirmed >= self.owed && needed.0 < self.confirmed.0 + STEP;
+        if self.advancing.is_some() || little {
             return;
         }
         let (pool, name) = (pool.clone(), self.name.clone());
@@ -55,7 +62,13 @@ impl HistorySlot {
         }));
     }
 
-    /// The same, at once and for sure.
+    /// Of some tables the log before `lsn` does not tell: it is let go of as soon as the slot can be advanced.
+    pub(super) fn skip(&mut self, pool: &PgPool, lsn: Lsn) {
+        self.owed = self.owed.max(lsn);
+        self.advance(pool, lsn);
+    }
+
+    /// The same as [`Self::advance`], at once and for sure.
     pub(super) async fn advance_now(&mut self, pool: &PgPool, to: Lsn) -> Result<(), sqlx::Error> {
         let sql = "SELECT pg_catalog.pg_replication_slot_advance($1, $2::pg_catalog.pg_lsn)";
         sqlx::query(sql).bind(&self.name).bind(to.to_string()).execute(pool).await?;
@@ -117,6 +130,22 @@ async fn make(shared: &Shared, name: String, generation: u32) -> Result<Option<H
         }
         Err(error) => Err(error),
     }
+}
+
+/// The tables that may have been altered, or published, since the slot's position: of those the past is not told by
+/// the model of the present, even where it looks so (values computed anew, a table made anew under its name). Told by
+/// the transactions that wrote their rows of the catalog.
+pub(super) async fn altered_since(shared: &Shared, kept: &HistorySlot) -> Result<Vec<TableId>, sqlx::Error> {
+    let model = shared.model();
+    let oids: Vec<String> = model.tables().map(|(_, table)| table.oid.to_string()).collect();
+    let oids = array_literal(oids.iter().map(|oid| Some(oid.as_str())));
+    let altered: Vec<i64> = sqlx::query_scalar(include_str!("altered.sql"))
+        .bind(&kept.name)
+        .bind(oids)
+        .bind(PUBLICATION)
+        .fetch_all(&shared.pool)
+        .await?;
+    Ok(altered.into_iter().filter_map(|oid| model.table_by_oid(oid as u32)).collect())
 }
 
 /// A slot that its server never comes back to holds the log for ever, unless the database bounds that.

@@ -5,11 +5,11 @@
 use std::borrow::Borrow;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::hash::{Hash, Hasher};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use sqlx::PgPool;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use super::commit::Commit;
 use super::effect::Scope;
@@ -19,6 +19,7 @@ use super::history::History;
 use super::hub::{Options, Status};
 use super::matcher::Matcher;
 use super::publication::Unpublished;
+use super::reload::{self, Altered, Swap};
 use super::snapshot::{Snapshot, widen};
 use crate::error::{Code, Error};
 use crate::filter::judge::Judge;
@@ -27,7 +28,12 @@ use crate::sequence::{Epoch, Lsn, Sequence};
 
 /// What the hub, its task and its subscriptions share.
 pub(super) struct Shared {
-    pub(super) model: Arc<Model>,
+    /// The hub's task writes, with `core` locked; ids mean the same in each that follows.
+    model: RwLock<Arc<Model>>,
+    /// Who else wants to know of another model.
+    altered: Mutex<Option<Altered>>,
+    /// Someone found that the database is not what the model says.
+    pub(super) doubts: Notify,
     pub(super) options: Options,
     /// Starting copies, and the few questions of the hub itself.
     pub(super) pool: PgPool,
@@ -63,7 +69,16 @@ struct Core {
     turn: VecDeque<Arc<Group>>,
     next_id: u64,
     unpublished: Vec<Unpublished>,
-    broken: HashSet<TableId>,
+    /// From where on each generation of the model holds.
+    generations: Vec<Lsn>,
+    /// From where on the log tells of a table, where that is not all of the history. At most one for each table.
+    told: HashMap<TableId, Lsn>,
+    /// Tables were published and no stream has begun since: the log's past does not tell of them.
+    republished: bool,
+    /// A history has begun that the groups know nothing of yet.
+    fresh: bool,
+    /// Groups that end as soon as changes flow again, so that who was in them can start over; and why.
+    ending: Vec<(Arc<Group>, String)>,
 }
 
 enum State {
@@ -118,10 +133,16 @@ impl Shared {
             turn: VecDeque::new(),
             next_id: 0,
             unpublished: Vec::new(),
-            broken: HashSet::new(),
+            generations: vec![Lsn::default(); model.generation as usize + 1],
+            told: HashMap::new(),
+            republished: false,
+            fresh: true,
+            ending: Vec::new(),
         };
         Self {
-            model,
+            model: RwLock::new(model),
+            altered: Mutex::default(),
+            doubts: Notify::new(),
             options,
             pool,
             reached: watch::Sender::new(Reached::default()),
@@ -153,8 +174,30 @@ impl Shared {
             position: core.position(),
             lag: core.lag,
             unpublished: core.unpublished.clone(),
-            broken: core.broken.iter().copied().collect(),
         }
+    }
+}
+
+/// The model, and who hangs on it.
+impl Shared {
+    /// The database as it is.
+    pub(super) fn model(&self) -> Arc<Model> {
+        Arc::clone(&self.model.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(super) fn altered(&self) -> Option<Altered> {
+        self.altered.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// From now on this is told of another model; of the present one at once.
+    pub(super) fn tell(&self, altered: Altered) {
+        *self.altered.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&altered));
+        altered(self.model())();
+    }
+
+    /// Asks for the model to be compared with the database.
+    pub(super) fn ask(&self) {
+        self.doubts.notify_one();
     }
 }
 
@@ -171,14 +214,13 @@ impl Shared {
             State::Ready => {}
             State::Down(_) | State::Stopped => return Err(unavailable("the feed of changes is down; try again")),
         }
-        if core.broken.contains(&table) {
-            return Err(unavailable(
-                "the table is not what it was when the server read it; the server must read it anew",
-            ));
+        let model = self.model();
+        if let Some(what) = reload::vanished(&model, table, &[]) {
+            return Err(Error::new(Code::SchemaChanged, what));
         }
         match core.unpublished.iter().find(|unpublished| unpublished.table == table) {
             Some(Unpublished { reason, .. }) => {
-                let name = &self.model.table(table).names.type_name;
+                let name = &model.table(table).names.type_name;
                 Err(Error::new(Code::Unsupported, format!("changes of `{name}` cannot be followed: {reason}")))
             }
             None => Ok(()),
@@ -187,15 +229,25 @@ impl Shared {
 
     /// Finds or makes the group and takes a place in it.
     pub(super) fn enter(&self, follow: Follow) -> Result<(Arc<Group>, u32), Error> {
-        let scopes = (0..follow.rows.len()).map(|rows| self.scope(&follow, rows)).collect::<Result<_, _>>()?;
+        let model = self.model();
+        let scopes: Vec<Scope> =
+            (0..follow.rows.len()).map(|rows| scope(&model, &follow, rows)).collect::<Result<_, _>>()?;
         let mut core = self.core();
+        if !Arc::ptr_eq(&model, &self.model()) {
+            drop(core);
+            return self.enter(follow);
+        }
         if let Some(ByFollow(group)) = core.groups.get(&follow) {
             return Ok((Arc::clone(group), group.enter()));
         }
         let limit = self.options.log_bytes.min(self.options.history_bytes);
+        let floor = core.floor(&model, &scopes);
         let group = Arc::new(Group::new(core.next_id, follow, scopes, core.position(), limit));
+        if let Some((lsn, reason)) = floor {
+            group.refuse_before(Sequence { epoch: core.epoch, lsn, ordinal: 0 }, reason);
+        }
         core.next_id += 1;
-        core.matcher.add(&self.model, &group);
+        core.matcher.add(&model, &group);
         core.groups.insert(ByFollow(Arc::clone(&group)));
         core.turn.push_back(Arc::clone(&group));
         let place = group.enter();
@@ -212,23 +264,6 @@ impl Shared {
         let reached: Result<String, sqlx::Error> = sqlx::query_scalar(sql).fetch_one(&self.pool).await;
         let reached = reached.map_err(|_| unavailable("the database cannot be asked just now"))?;
         Ok(reached.parse().is_ok_and(|reached: Lsn| at.lsn > reached))
-    }
-
-    /// What it takes to judge changes of some of the rows that are followed.
-    fn scope(&self, follow: &Follow, index: usize) -> Result<Scope, Error> {
-        let rows = &follow.rows[index];
-        let table = self.model.table(rows.table);
-        let covered = follow.covered(index, table);
-        let needed = rows.needed(table, &covered);
-        if let Some(column) = needed.iter().find(|id| table.column(**id).writing == Writing::Generated) {
-            let message = format!(
-                "`{}` is generated by Postgres and not in its log: leave it out of the subscription",
-                table.column(*column).field
-            );
-            return Err(Error::new(Code::Unsupported, message));
-        }
-        let judge = Judge::compile(&self.model, table, &rows.filter)?;
-        Ok(Scope { table: rows.table, key: table.key.clone(), covered, needed, judge })
     }
 
     /// Which stream runs.
@@ -283,6 +318,12 @@ impl Shared {
     pub(super) fn begin(&self, epoch: Epoch, lsn: Lsn, xid: u64, unsettled: Vec<u64>) {
         let mut core = self.core();
         core.incarnation += 1;
+        if core.epoch != epoch {
+            // Positions of another history say nothing about this one.
+            core.generations.fill(Lsn::default());
+            core.told.clear();
+        }
+        core.fresh = true;
         core.epoch = epoch;
         core.reached = lsn;
         core.history = History::new(self.options.history_bytes, epoch, lsn);
@@ -294,13 +335,33 @@ impl Shared {
 
     /// Everything up to the stream's beginning is known, and from here on it tells all.
     pub(super) fn go(&self, restart: Option<Reset>, unpublished: Vec<Unpublished>) {
-        let mut core = self.core();
-        core.unpublished = unpublished;
-        core.state = State::Ready;
-        if let Some(reason) = restart {
+        let ending = {
+            let mut core = self.core();
             let position = core.position();
-            core.turn.iter().for_each(|group| group.restart(position, reason));
-        }
+            core.note_published(unpublished, &[], position.lsn);
+            core.state = State::Ready;
+            (core.fresh, core.republished) = (false, false);
+            if let Some(reason) = restart {
+                core.turn.iter().for_each(|group| group.restart(position, reason));
+            }
+            std::mem::take(&mut core.ending)
+        };
+        end_altered(ending);
+    }
+
+    /// Of some tables the log tells only from `lsn` on.
+    pub(super) fn note_told(&self, tables: &[TableId], lsn: Lsn) {
+        self.core().told.extend(tables.iter().map(|table| (*table, lsn)));
+    }
+
+    /// Tables were published before a stream has begun.
+    pub(super) fn note_republished(&self) {
+        self.core().republished = true;
+    }
+
+    /// Whether the next stream has no past, since tables were published after the last one.
+    pub(super) fn is_republished(&self) -> bool {
+        self.core().republished
     }
 
     /// Where a broken stream left off, if there was one in this history.
@@ -355,11 +416,13 @@ impl Shared {
                 HashMap::new()
             } else {
                 core.history.push(Arc::clone(&commit));
-                core.matcher.concerned(&commit)
+                // Of a history that has just begun they are told once it is whole: they start over.
+                if core.fresh { HashMap::new() } else { core.matcher.concerned(&commit) }
             }
         };
+        let model = self.model();
         for (group, changes) in concerned.values() {
-            group.publish(&self.model, &commit, changes);
+            group.publish(&model, &commit, changes);
         }
         self.pass(end_lsn);
     }
@@ -379,16 +442,51 @@ impl Shared {
         self.core().lag = lag;
     }
 
-    /// The table's columns are others: ends its subscriptions.
-    pub(super) fn break_table(&self, table: TableId) {
-        let groups: Vec<_> = {
+    /// The database was altered: `model` holds from `position` on, and so does what is told of the tables `added` to
+    /// the publication. Whoever it concerns is told what vanished.
+    pub(super) fn adopt(
+        &self,
+        model: Arc<Model>,
+        position: Lsn,
+        unpublished: Vec<Unpublished>,
+        added: &[TableId],
+        swap: Option<Swap>,
+    ) {
+        let known = self.model();
+        let touched: Vec<(Arc<Group>, String)> = {
             let mut core = self.core();
-            core.broken.insert(table);
-            core.matcher.of_table(table).cloned().collect()
+            *self.model.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&model);
+            // While this lock is held nobody can subscribe by either.
+            if let Some(swap) = swap {
+                swap();
+            }
+            core.generations.resize(model.generation as usize, position);
+            core.generations.push(position);
+            let why = |group: &Arc<Group>| {
+                Some((Arc::clone(group), reload::touched(group, &known, &model, &unpublished, added)?))
+            };
+            let touched: Vec<_> = core.turn.iter().filter_map(why).collect();
+            core.note_published(unpublished, added, position);
+            core.forget(&known, touched.iter().map(|(group, _)| Arc::clone(group)));
+            match core.state {
+                State::Ready | State::Stopped => touched,
+                State::Down(_) => {
+                    core.ending.extend(touched);
+                    Vec::new()
+                }
+            }
         };
-        tracing::warn!(table = %self.model.table(table).sql.quoted(), "the table has changed");
-        groups.iter().for_each(|group| group.end(unavailable("the table changed; subscribe again")));
-        self.core().forget(&self.model, groups.into_iter());
+        end_altered(touched);
+    }
+
+    /// The publication is up to date at last: `added` is told from `position` on.
+    pub(super) fn publish_late(&self, unpublished: Vec<Unpublished>, added: &[TableId], position: Lsn) {
+        self.core().note_published(unpublished, added, position);
+    }
+
+    /// What cannot be followed.
+    pub(super) fn unpublished(&self) -> Vec<Unpublished> {
+        self.core().unpublished.clone()
     }
 
     /// Tends one of `shares` of the groups.
@@ -401,13 +499,14 @@ impl Shared {
             (groups, core.position())
         };
         let Options { progress_interval, linger, .. } = self.options;
-        let deserted = |group: &Arc<Group>| match group.tend(&self.model, reached, progress_interval, linger) {
+        let model = self.model();
+        let deserted = |group: &Arc<Group>| match group.tend(&model, reached, progress_interval, linger) {
             Tended::Kept => false,
             Tended::Deserted => true,
         };
         let deserted: Vec<_> = groups.into_iter().filter(deserted).collect();
         // Someone may have come meanwhile; whoever comes takes a place under this lock.
-        self.core().forget(&self.model, deserted.into_iter().filter(|group| group.is_deserted()));
+        self.core().forget(&model, deserted.into_iter().filter(|group| group.is_deserted()));
     }
 
     /// Ends everything.
@@ -417,13 +516,36 @@ impl Shared {
             core.state = State::Stopped;
             core.groups.clear();
             core.matcher = Matcher::default();
-            core.turn.drain(..).collect()
+            let ending = std::mem::take(&mut core.ending).into_iter().map(|(group, _)| group);
+            core.turn.drain(..).chain(ending).collect()
         };
         groups.iter().for_each(|group| group.end(unavailable("the server is stopping")));
     }
 }
 
 impl Core {
+    /// Before which position nobody can go on who follows these: a column or table was another one, or not told.
+    fn floor(&self, model: &Model, scopes: &[Scope]) -> Option<(Lsn, Reset)> {
+        let of_scope = |scope: &Scope| {
+            let table = model.table(scope.table);
+            let generations = scope.needed.iter().map(|column| table.column(*column).generation);
+            let generation = generations.fold(table.generation, u32::max) as usize;
+            let altered = self.generations.get(generation).filter(|_| generation > 0);
+            let altered = altered.map(|lsn| (*lsn, Reset::Schema));
+            altered.max(self.told.get(&scope.table).map(|lsn| (*lsn, Reset::Expired)))
+        };
+        scopes.iter().filter_map(of_scope).max()
+    }
+
+    /// What cannot be followed now; `added`, and what could not be followed so far, is told from `position` on.
+    fn note_published(&mut self, unpublished: Vec<Unpublished>, added: &[TableId], position: Lsn) {
+        let known = std::mem::replace(&mut self.unpublished, unpublished);
+        let still = |table: &TableId| self.unpublished.iter().any(|unpublished| unpublished.table == *table);
+        let again = known.iter().map(|unpublished| unpublished.table).filter(|table| !still(table));
+        let told = again.chain(added.iter().copied()).map(|table| (table, position)).collect::<Vec<_>>();
+        self.told.extend(told);
+    }
+
     fn forget(&mut self, model: &Model, groups: impl Iterator<Item = Arc<Group>>) {
         let mut gone = HashSet::new();
         for group in groups {
@@ -435,6 +557,32 @@ impl Core {
             self.turn.retain(|group| !gone.contains(&group.id));
         }
     }
+}
+
+/// Ends groups that cannot go on, each with the reason.
+fn end_altered(groups: Vec<(Arc<Group>, String)>) {
+    groups.into_iter().for_each(|(group, what)| group.end(Error::new(Code::SchemaChanged, what)));
+}
+
+/// What it takes to judge changes of some of the rows that are followed.
+fn scope(model: &Model, follow: &Follow, index: usize) -> Result<Scope, Error> {
+    let rows = &follow.rows[index];
+    let table = model.table(rows.table);
+    let covered = follow.covered(index, table);
+    let needed = rows.needed(table, &covered);
+    // It may have been planned on an older schema.
+    if let Some(what) = reload::vanished(model, rows.table, &needed) {
+        return Err(Error::new(Code::SchemaChanged, what));
+    }
+    if let Some(column) = needed.iter().find(|id| table.column(**id).writing == Writing::Generated) {
+        let message = format!(
+            "`{}` is generated by Postgres and not in its log: leave it out of the subscription",
+            table.column(*column).field
+        );
+        return Err(Error::new(Code::Unsupported, message));
+    }
+    let judge = RwLock::new(Judge::compile(model, table, &rows.filter)?);
+    Ok(Scope { table: rows.table, key: table.key.clone(), covered, needed, judge })
 }
 
 fn unavailable(message: &str) -> Error {

@@ -14,6 +14,7 @@ use url::Url;
 
 use super::decode::Unreadable;
 use super::publication::PUBLICATION;
+use super::watch::ALTERED;
 use crate::selection::SESSION;
 use crate::sequence::Lsn;
 
@@ -50,6 +51,8 @@ pub(super) enum Event {
     Commit {
         end_lsn: Lsn,
     },
+    /// Within a transaction: it altered the database.
+    Altered,
     /// All commits that end up to here have been told.
     Position(Lsn),
 }
@@ -112,6 +115,7 @@ impl Slot {
                 ReplicationEvent::XLogData { data, .. } => Event::Data(data),
                 ReplicationEvent::Commit { end_lsn, .. } => Event::Commit { end_lsn: Lsn(end_lsn.0) },
                 ReplicationEvent::KeepAlive { wal_end, .. } => Event::Position(Lsn(wal_end.0)),
+                ReplicationEvent::Message { prefix, .. } if prefix == ALTERED => Event::Altered,
                 ReplicationEvent::Message { .. } => continue,
                 ReplicationEvent::StoppedAt { .. } => return Err(SlotError::Ended),
             });

@@ -40,11 +40,18 @@ enum Joined {
 }
 
 impl Subscription {
-    /// Begins after `since` if the history allows it, with a copy if not. The group has a place for it.
-    pub(super) fn new(shared: Arc<Shared>, group: Arc<Group>, place: u32, since: Option<Sequence>) -> Self {
+    /// Begins after `since` if the history allows it, with a copy if not; without it with a copy for this reason.
+    /// The group has a place for it.
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        group: Arc<Group>,
+        place: u32,
+        since: Option<Sequence>,
+        reason: Reset,
+    ) -> Self {
         let state = match since {
             Some(at) => State::Joining(Box::pin(resume(Arc::clone(&shared), Arc::clone(&group), at, Reset::Expired))),
-            None => State::Joining(Box::pin(start(Arc::clone(&shared), Arc::clone(&group), Reset::Start))),
+            None => State::Joining(Box::pin(start(Arc::clone(&shared), Arc::clone(&group), reason))),
         };
         Self { shared, group, place, state }
     }
@@ -75,7 +82,7 @@ impl Stream for Subscription {
                     }
                 },
                 State::Copying { copy, reason, index } => {
-                    match copy.message(&this.shared.model, &this.group, *reason, *index) {
+                    match copy.message(&this.shared.model(), &this.group, *reason, *index) {
                         Some(message) => {
                             *index += 1;
                             return Poll::Ready(Some(Ok(message)));
@@ -129,7 +136,7 @@ async fn resume(shared: Arc<Shared>, group: Arc<Group>, at: Sequence, otherwise:
             return Ok(Joined::Resumed(at));
         }
         let Some(commits) = shared.between(at, begin) else { return start(shared, group, otherwise).await };
-        match group.extend(&shared.model, at, begin, &commits) {
+        match group.extend(&shared.model(), at, begin, &commits) {
             Extended::Done | Extended::Moved => {}
             Extended::TooLong => return start(shared, group, otherwise).await,
             Extended::Untold(reason) => return start(shared, group, reason).await,

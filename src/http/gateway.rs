@@ -2,17 +2,20 @@
 //! JSON text that nothing on this side parses.
 
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use bytes::Bytes;
-use futures_util::Stream;
+use futures_util::{Stream, StreamExt, stream};
 use serde_json::value::RawValue;
 
 use crate::caller::Caller;
-use crate::changes::{self, Hub};
+use crate::changes::{self, Hub, Subscription};
 use crate::error::{Code, Error};
+use crate::model::Model;
 use crate::operation::{Document, Documents, Kind, Variables};
 use crate::request::Requests;
+use crate::schema::Schema;
+use crate::sequence::Sequence;
 
 pub use crate::request::Answer;
 
@@ -76,7 +79,7 @@ impl Refusal {
 
 /// The way to the core. One for the whole server.
 pub struct Gateway {
-    documents: Documents,
+    documents: Arc<Present>,
     requests: Requests,
     feed: Feed,
 }
@@ -93,14 +96,32 @@ pub enum Feed {
 impl Gateway {
     /// Over the parts of the core.
     pub fn new(documents: Documents, requests: Requests, feed: Feed) -> Self {
-        Self { documents, requests, feed }
+        Self { documents: Arc::new(Present(RwLock::new(Arc::new(documents)))), requests, feed }
+    }
+
+    /// Builds the schema of an altered database; what is given back makes it that of all requests from then on.
+    /// Requests that run go on by the schema they began with.
+    ///
+    /// # Errors
+    /// A defect: the generated schema is not a valid one.
+    pub fn prepare(&self, model: Arc<Model>) -> Result<impl FnOnce() + Send + use<>, String> {
+        let generation = model.generation;
+        let next = self.documents.get().over(Arc::new(Schema::build(model)?));
+        let documents = Arc::clone(&self.documents);
+        Ok(move || documents.set(next, generation))
+    }
+
+    /// The pool of requests and the schema of the present, to compare with the database.
+    pub fn schema(&self) -> Arc<Schema> {
+        Arc::clone(self.documents.get().schema())
     }
 
     /// Runs a request. Dropping the future abandons the request: a mutation is then done as a whole or not
     /// at all.
     pub async fn run(&self, request: &GraphqlRequest, allowed: Allowed) -> Outcome {
         let caller = Caller::default();
-        let prepared = self.documents.prepare(&caller, &request.query, request.operation_name.as_deref());
+        let documents = self.documents.get();
+        let prepared = documents.prepare(&caller, &request.query, request.operation_name.as_deref());
         let document = match prepared {
             Ok(document) => document,
             Err(errors) => return Outcome::Answer(Answer::refused(errors)),
@@ -117,22 +138,46 @@ impl Gateway {
             Err(error) => return Outcome::Answer(Answer::request_error(error)),
         };
         if document.kind == Kind::Subscription {
-            return match self.follow(&caller, &document, &variables).await {
+            return match self.follow(caller, request, &documents, &document, &variables).await {
                 Ok(changes) => Outcome::Stream(changes),
                 Err(error) => Outcome::Answer(Answer::request_error(error)),
             };
         }
-        Outcome::Answer(self.requests.answer(self.documents.schema(), &document, &variables).await)
+        let answer = self.requests.answer(documents.schema(), &document, &variables).await;
+        if let (Feed::Running(hub), true) = (&self.feed, answer.errors.iter().any(is_schema_changed)) {
+            hub.reload();
+        }
+        Outcome::Answer(answer)
     }
 
-    async fn follow(&self, caller: &Caller, document: &Document, variables: &Variables) -> Result<Changes, Error> {
+    async fn follow(
+        &self,
+        caller: Caller,
+        request: &GraphqlRequest,
+        documents: &Documents,
+        document: &Document,
+        variables: &Variables,
+    ) -> Result<Changes, Error> {
         let hub = match &self.feed {
             Feed::Running(hub) => hub,
             Feed::Missing(reason) => return Err(Error::new(Code::Unsupported, reason.clone())),
         };
         let fields = document.fields(variables)?;
-        let (follow, since) = changes::plan(self.documents.schema(), caller, &fields, variables)?;
-        Ok(Box::pin(hub.subscribe(follow, since).await?))
+        let (follow, since) = changes::plan(documents.schema(), &caller, &fields, variables)?;
+        let again = Again {
+            hub: Arc::clone(hub),
+            documents: Arc::clone(&self.documents),
+            caller,
+            query: request.query.as_str().into(),
+            operation_name: request.operation_name.as_deref().map(Into::into),
+            variables: request.variables.clone(),
+        };
+        let subscription = match hub.subscribe(follow, since).await {
+            // The database was altered in between.
+            Err(error) if is_schema_changed(&error) => again.subscribe(Begin::At(since), &error).await?,
+            subscribed => subscribed?,
+        };
+        Ok(again.keep_on(subscription))
     }
 
     /// What is still missing before requests can be served; empty when ready.
@@ -142,5 +187,93 @@ impl Gateway {
             // A database without a feed is served without one; `everwire check` says what it lacks.
             Feed::Missing(_) => Vec::new(),
         }
+    }
+}
+
+fn is_schema_changed(error: &Error) -> bool {
+    error.code == Code::SchemaChanged
+}
+
+/// The documents of the schema of the present.
+struct Present(RwLock<Arc<Documents>>);
+
+impl Present {
+    fn get(&self) -> Arc<Documents> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// An older schema never takes the place of a newer one.
+    fn set(&self, documents: Documents, generation: u32) {
+        let mut present = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if present.schema().model.generation <= generation {
+            *present = Arc::new(documents);
+        }
+    }
+}
+
+/// A subscription's request, kept for the day on which the database is altered under it.
+struct Again {
+    hub: Arc<Hub>,
+    documents: Arc<Present>,
+    caller: Caller,
+    query: Box<str>,
+    operation_name: Option<Box<str>>,
+    variables: Option<Box<RawValue>>,
+}
+
+/// Where a subscription begins.
+#[derive(Debug, Clone, Copy)]
+enum Begin {
+    /// As the request says.
+    At(Option<Sequence>),
+    /// From a copy, since the old one is no longer right.
+    Anew,
+}
+
+impl Again {
+    /// Messages, across alterations of the database, as long as the request makes sense.
+    fn keep_on(self, subscription: Subscription) -> Changes {
+        Box::pin(stream::unfold((self, Some(subscription)), |(again, subscription)| async move {
+            let mut subscription = subscription?;
+            loop {
+                let altered = match subscription.next().await? {
+                    Err(errors) if errors.iter().all(is_schema_changed) => errors,
+                    item => return Some((item, (again, Some(subscription)))),
+                };
+                let error = altered.into_iter().next()?;
+                match again.subscribe(Begin::Anew, &error).await {
+                    Ok(another) => subscription = another,
+                    Err(error) => return Some((Err(vec![error]), (again, None))),
+                }
+            }
+        }))
+    }
+
+    /// Asks again, by the schema of the present. `altered` is why, and what a client is told if it cannot be asked.
+    async fn subscribe(&self, begin: Begin, altered: &Error) -> Result<Subscription, Error> {
+        const TRIES: usize = 5;
+        let vanished = |error: &Error| {
+            let message =
+                format!("{}; subscribe again with what the schema offers now: {}", altered.message, error.message);
+            Error { message, ..altered.clone() }
+        };
+        let mut result = Err(altered.clone());
+        for _ in 0..TRIES {
+            let documents = self.documents.get();
+            let prepared = documents.prepare(&self.caller, &self.query, self.operation_name.as_deref());
+            let document = prepared.map_err(|errors| errors.first().map_or_else(|| altered.clone(), vanished))?;
+            let variables = document.variables(self.variables.as_deref()).map_err(|error| vanished(&error))?;
+            let fields = document.fields(&variables).map_err(|error| vanished(&error))?;
+            let planned = changes::plan(documents.schema(), &self.caller, &fields, &variables);
+            let (follow, _) = planned.map_err(|error| vanished(&error))?;
+            result = match begin {
+                Begin::At(since) => self.hub.subscribe(follow, since).await,
+                Begin::Anew => self.hub.subscribe_anew(follow).await,
+            };
+            if !result.as_ref().is_err_and(is_schema_changed) {
+                break;
+            }
+        }
+        result
     }
 }

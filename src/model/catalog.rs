@@ -23,6 +23,28 @@ pub async fn load(pool: &PgPool, schemas: &[String]) -> Result<Model, sqlx::Erro
     Ok(build(catalog))
 }
 
+/// The model, and when that was.
+pub struct Reading {
+    /// What the database looked like.
+    pub model: Model,
+    /// To whom: the snapshot, as `pg_current_snapshot()` writes it.
+    pub snapshot: String,
+}
+
+/// Reads the tables of `schemas`, and what the reading saw.
+///
+/// # Errors
+/// When the database cannot be asked.
+pub async fn read(pool: &PgPool, schemas: &[String]) -> Result<Reading, sqlx::Error> {
+    let schemas = array_literal(schemas.iter().map(|schema| Some(schema.as_str())));
+    // One statement, and so one snapshot.
+    const SQL: &str =
+        concat!("SELECT pg_catalog.pg_current_snapshot()::pg_catalog.text, (", include_str!("catalog.sql"), ")");
+    let (snapshot, text): (String, String) = sqlx::query_as(SQL).bind(schemas).fetch_one(pool).await?;
+    let catalog: Catalog = serde_json::from_str(&text).map_err(|error| sqlx::Error::Decode(error.into()))?;
+    Ok(Reading { model: build(catalog), snapshot })
+}
+
 #[derive(Deserialize)]
 struct Catalog {
     tables: Vec<CatalogTable>,
@@ -47,6 +69,7 @@ struct CatalogTable {
 #[derive(Deserialize)]
 struct CatalogColumn {
     number: i16,
+    version: String,
     name: String,
     #[serde(rename = "type")]
     sql_type: QualifiedName,
@@ -75,7 +98,13 @@ struct CatalogEnum {
     oid: u32,
     name: QualifiedName,
     comment: Option<String>,
-    labels: Option<Vec<String>>,
+    labels: Option<Vec<CatalogLabel>>,
+}
+
+#[derive(Deserialize)]
+struct CatalogLabel {
+    label: String,
+    version: String,
 }
 
 /// Names that no table may take: the roots, the scalars and the types that every schema has.
@@ -202,7 +231,7 @@ fn build(catalog: Catalog) -> Model {
         }
     }
     build_relations(&catalog, &mut tables, &numbers, &mut clashes);
-    Model { tables, enums, clashes }
+    Model { generation: 0, tables, enums, clashes }
 }
 
 /// The numbers (`attnum`) of each table's columns, which differ from their indexes once a column was dropped.
@@ -236,9 +265,10 @@ fn build_enums(catalog: &Catalog, scope: &mut Scope, clashes: &mut Vec<String>) 
             .labels
             .iter()
             .flatten()
-            .map(|label| EnumValue {
+            .map(|CatalogLabel { label, version }| EnumValue {
                 name: values.take(&names::enum_value(label), clashes, &format!("value '{label}' of {what}")),
                 label: label.clone(),
+                version: version.clone(),
             })
             .collect();
         // A type without values cannot be written in GraphQL; its columns are opaque text.
@@ -268,6 +298,9 @@ fn build_table(
         .map(|column| {
             let what = format!("column {}.\"{}\"", table.name.quoted(), column.name);
             Column {
+                number: column.number,
+                version: column.version.clone(),
+                type_oid: column.type_oid,
                 field: scope.take(&names::field(&column.name), clashes, &what),
                 name: column.name.clone(),
                 kind: kind(column, enums),
@@ -282,6 +315,8 @@ fn build_table(
                 },
                 collation: column.collation,
                 comment: description(column.comment.as_deref()),
+                dropped: false,
+                generation: 0,
             }
         })
         .collect();
@@ -298,6 +333,8 @@ fn build_table(
         replica_identity: table.replica_identity,
         owned: table.owned,
         partitioned: table.partitioned,
+        dropped: false,
+        generation: 0,
     }
 }
 

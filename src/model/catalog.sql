@@ -13,6 +13,7 @@ WITH served AS (
 ), columns AS (
   SELECT t.oid AS table_oid, a.attnum, json_build_object(
       'number', a.attnum,
+      'version', a.xmin,
       'name', a.attname,
       'type', json_build_object('schema', tn.nspname, 'name', ty.typname),
       'array_type', CASE WHEN ar.oid IS NOT NULL THEN json_build_object('schema', an.nspname, 'name', ar.typname) END,
@@ -94,7 +95,9 @@ SELECT json_build_object(
         'oid', ty.oid::bigint,
         'name', json_build_object('schema', n.nspname, 'name', ty.typname),
         'comment', pg_catalog.obj_description(ty.oid, 'pg_type'),
-        'labels', (SELECT json_agg(e.enumlabel ORDER BY e.enumsortorder) FROM pg_catalog.pg_enum e WHERE e.enumtypid = ty.oid))
+        'labels', (
+          SELECT json_agg(json_build_object('label', e.enumlabel, 'version', concat(e.oid, '.', e.xmin)) ORDER BY e.enumsortorder)
+          FROM pg_catalog.pg_enum e WHERE e.enumtypid = ty.oid))
       ORDER BY n.nspname, ty.typname)
     FROM pg_catalog.pg_type ty JOIN pg_catalog.pg_namespace n ON n.oid = ty.typnamespace
     WHERE ty.typtype = 'e'), '[]'))::text

@@ -4,8 +4,9 @@
 mod catalog;
 mod kinds;
 mod names;
+mod succession;
 
-pub use catalog::load;
+pub use catalog::{Reading, load, read};
 pub use kinds::{Kind, is_orderable};
 
 use std::collections::HashMap;
@@ -29,9 +30,12 @@ pub struct RelationId(pub usize);
 pub struct EnumId(pub usize);
 
 /// One database, as it is served.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Model {
-    /// Tables, in the order of the schemas given and then by name.
+    /// How often the database was found altered since the first model.
+    pub generation: u32,
+    /// Tables, in the order of the schemas given and then by name; those found later come last, those that are gone
+    /// stay as [`Table::dropped`], so that an id means the same for as long as the program runs.
     pub tables: Vec<Table>,
     /// Enum types that a served column uses.
     pub enums: Vec<EnumType>,
@@ -50,19 +54,20 @@ impl Model {
         &self.enums[id.0]
     }
 
-    /// Every table with its index.
+    /// Every table that is there, with its index.
     pub fn tables(&self) -> impl Iterator<Item = (TableId, &Table)> {
-        self.tables.iter().enumerate().map(|(index, table)| (TableId(index), table))
+        let all = self.tables.iter().enumerate().map(|(index, table)| (TableId(index), table));
+        all.filter(|(_, table)| !table.dropped)
     }
 
     /// The table with this `pg_class.oid`.
     pub fn table_by_oid(&self, oid: u32) -> Option<TableId> {
-        self.tables.iter().position(|table| table.oid == oid).map(TableId)
+        self.tables().find(|(_, table)| table.oid == oid).map(|(id, _)| id)
     }
 }
 
-/// One table.
-#[derive(Debug, Clone)]
+/// One table, for as long as it has the same names in GraphQL.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Table {
     /// `pg_class.oid`.
     pub oid: u32,
@@ -72,7 +77,8 @@ pub struct Table {
     pub names: TableNames,
     /// The table's SQL comment.
     pub comment: Option<String>,
-    /// Columns in the order of their numbers.
+    /// Columns in the order of their numbers; those found later come last, those that are gone stay as
+    /// [`Column::dropped`].
     pub columns: Vec<Column>,
     /// Columns of the primary key; empty where there is none.
     pub key: Vec<ColumnId>,
@@ -88,6 +94,10 @@ pub struct Table {
     pub owned: bool,
     /// A partitioned table; its changes are published as its own.
     pub partitioned: bool,
+    /// It is gone, or has other names in GraphQL: nothing but memory of it.
+    pub dropped: bool,
+    /// The generation of the model in which it came, or got another primary key.
+    pub generation: u32,
 }
 
 impl Table {
@@ -96,9 +106,10 @@ impl Table {
         &self.columns[id.0]
     }
 
-    /// Every column with its index.
+    /// Every column that is there, with its index.
     pub fn columns(&self) -> impl Iterator<Item = (ColumnId, &Column)> {
-        self.columns.iter().enumerate().map(|(index, column)| (ColumnId(index), column))
+        let all = self.columns.iter().enumerate().map(|(index, column)| (ColumnId(index), column));
+        all.filter(|(_, column)| !column.dropped)
     }
 
     /// The relation with this index.
@@ -108,12 +119,12 @@ impl Table {
 
     /// The column with this SQL name.
     pub fn column_by_name(&self, name: &str) -> Option<ColumnId> {
-        self.columns.iter().position(|column| column.name == name).map(ColumnId)
+        self.columns().find(|(_, column)| column.name == name).map(|(id, _)| id)
     }
 
     /// The column with this GraphQL field.
     pub fn column_by_field(&self, field: &str) -> Option<ColumnId> {
-        self.columns.iter().position(|column| column.field == field).map(ColumnId)
+        self.columns().find(|(_, column)| column.field == field).map(|(id, _)| id)
     }
 }
 
@@ -128,9 +139,15 @@ pub struct TableNames {
     pub many: String,
 }
 
-/// One column.
-#[derive(Debug, Clone)]
+/// One column, for as long as its name and the meaning of its values are the same.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Column {
+    /// `pg_attribute.attnum`.
+    pub number: i16,
+    /// Which version of its row in `pg_attribute` this is: another one whenever the column itself was altered.
+    pub version: String,
+    /// `pg_type.oid`, as the log names it.
+    pub type_oid: u32,
     /// Name in SQL.
     pub name: String,
     /// Name in GraphQL.
@@ -151,6 +168,10 @@ pub struct Column {
     pub collation: Collation,
     /// The column's SQL comment.
     pub comment: Option<String>,
+    /// It is gone, or was altered and came back with another index: nothing but memory of it.
+    pub dropped: bool,
+    /// The generation of the model in which it came.
+    pub generation: u32,
 }
 
 /// Whether and how a column may be written.
@@ -188,7 +209,7 @@ pub struct UniqueKey {
 }
 
 /// A way from the rows of one table to the rows of another, given by a foreign key.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Relation {
     /// Name in GraphQL.
     pub field: String,
@@ -233,7 +254,7 @@ pub enum ReplicaIdentity {
 }
 
 /// An enum type.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct EnumType {
     /// `pg_type.oid`.
     pub oid: u32,
@@ -266,4 +287,6 @@ pub struct EnumValue {
     pub label: String,
     /// In GraphQL: `DOING`.
     pub name: String,
+    /// Which version of its row in `pg_enum` this is: another one when it was renamed.
+    pub version: String,
 }

@@ -39,6 +39,12 @@ impl Documents {
         Self { schema, limits, cache: Cache::new(CACHED_DOCUMENTS) }
     }
 
+    /// None yet, over another schema.
+    #[must_use]
+    pub fn over(&self, schema: Arc<Schema>) -> Self {
+        Self::new(schema, self.limits)
+    }
+
     /// The schema that documents are checked against.
     pub fn schema(&self) -> &Arc<Schema> {
         &self.schema

@@ -5,7 +5,7 @@ use std::time::Duration;
 use sqlx::postgres::{PgConnectOptions, PgDatabaseError, PgPoolOptions};
 use sqlx::{Executor, PgPool};
 
-use crate::error::{BrokenRule, Code, Error};
+use crate::error::{BrokenRule, Code, Error, is_stale};
 use crate::model::{Model, Table};
 use crate::selection::SESSION;
 
@@ -38,7 +38,7 @@ pub fn public_error(model: &Model, error: &sqlx::Error) -> Error {
         return Error::new(Code::Unavailable, "the database cannot be reached just now; try again");
     };
     let error = database.downcast_ref::<PgDatabaseError>();
-    let table = model.tables.iter().find(|table| {
+    let table = model.tables().map(|(_, table)| table).find(|table| {
         Some(table.sql.schema.as_str()) == error.schema() && Some(table.sql.name.as_str()) == error.table()
     });
     match error.code() {
@@ -52,6 +52,11 @@ pub fn public_error(model: &Model, error: &sqlx::Error) -> Error {
         "57014" => Error::new(Code::Timeout, "the statement ran into the time limit"),
         "42501" => Error::new(Code::Forbidden, "the database role may not do this"),
         "25006" => Error::new(Code::Forbidden, "the database is read-only"),
+        code if is_stale(code) => {
+            tracing::warn!(%error, code, "the database is not what the schema says");
+            let message = "the database was altered: what was asked for is not there as it was; ask again";
+            Error::new(Code::SchemaChanged, message)
+        }
         code if code.starts_with("22") || code == "428C9" => {
             Error::new(Code::DataInvalid, format!("the database refused a value: {}", error.message()))
         }

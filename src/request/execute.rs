@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use sqlx::postgres::{PgArguments, PgRow};
-use sqlx::{Arguments, AssertSqlSafe, PgConnection, PgPool, Row};
+use sqlx::{Arguments, AssertSqlSafe, Connection, PgConnection, PgPool, Row};
 
 use super::database::public_error;
 use super::plan::{self, Limits, Plan, Source, Step, Work};
@@ -100,7 +100,7 @@ impl Requests {
 
     async fn query(&self, statement: &Statement, plan: &Plan) -> Result<Results, Failure> {
         let at = (plan.fields.len() == 1).then_some(0);
-        let row = run(statement).fetch_one(&self.pool).await.map_err(|error| Failure { error, at })?;
+        let row = self.fetch_one(statement).await.map_err(|error| Failure { error, at })?;
         let values = (0..row.len()).map(|index| text(&row, index)).collect::<Result<_, _>>();
         Ok(Results { values: values.map_err(|error| Failure { error, at })?, transaction: None })
     }
@@ -109,26 +109,59 @@ impl Requests {
         let failed = |at: usize| move |error: sqlx::Error| Failure { error, at: Some(at) };
         // One statement is a transaction of its own and needs no BEGIN.
         if let [Step::Whole(statement)] = steps {
-            let row = run(statement).fetch_one(&self.pool).await.map_err(failed(0))?;
+            let row = self.fetch_one(statement).await.map_err(failed(0))?;
             let value = text(&row, 0).map_err(failed(0))?;
             return Ok(Results { values: vec![value], transaction: text(&row, 1).map_err(failed(0))? });
         }
-        let begin = self.pool.begin().await;
-        let mut transaction = begin.map_err(|error| Failure { error, at: None })?;
-        let mut results = Results { values: Vec::new(), transaction: None };
-        for (index, step) in steps.iter().enumerate() {
-            let (value, id) = execute_step(&mut transaction, step).await.map_err(failed(index))?;
-            results.values.push(value);
-            results.transaction = id.or(results.transaction);
+        let acquired = self.pool.acquire().await;
+        let mut connection = acquired.map_err(|error| Failure { error, at: None })?;
+        match transaction(&mut connection, steps).await {
+            Err(Failure { error, .. }) if is_stale_plan(&error) => {
+                let cleared = connection.clear_cached_statements().await;
+                cleared.map_err(|error| Failure { error, at: None })?;
+                transaction(&mut connection, steps).await
+            }
+            results => results,
         }
-        if results.transaction.is_none() {
-            // No step found a row. The answer names its transaction all the same, as that of one step does.
-            let id = sqlx::query_scalar("SELECT pg_catalog.pg_current_xact_id()::text").fetch_one(&mut *transaction);
-            results.transaction = id.await.map_err(|error| Failure { error, at: None })?;
-        }
-        transaction.commit().await.map_err(|error| Failure { error, at: None })?;
-        Ok(results)
     }
+
+    /// The one row of a statement. If the database was altered under a prepared statement it is prepared anew, once:
+    /// the old one was refused before it did anything.
+    async fn fetch_one(&self, statement: &Statement) -> Result<PgRow, sqlx::Error> {
+        match run(statement).fetch_one(&self.pool).await {
+            Err(error) if is_stale_plan(&error) => {
+                let mut connection = self.pool.acquire().await?;
+                connection.clear_cached_statements().await?;
+                run(statement).fetch_one(&mut *connection).await
+            }
+            row => row,
+        }
+    }
+}
+
+/// Postgres says `cached plan must not change result type`.
+fn is_stale_plan(error: &sqlx::Error) -> bool {
+    error.as_database_error().is_some_and(|error| error.code().as_deref() == Some("0A000"))
+}
+
+/// All steps or none.
+async fn transaction(connection: &mut PgConnection, steps: &[Step]) -> Result<Results, Failure> {
+    let unplaced = |error: sqlx::Error| Failure { error, at: None };
+    let mut transaction = connection.begin().await.map_err(unplaced)?;
+    let mut results = Results { values: Vec::new(), transaction: None };
+    for (index, step) in steps.iter().enumerate() {
+        let done = execute_step(&mut transaction, step).await;
+        let (value, id) = done.map_err(|error| Failure { error, at: Some(index) })?;
+        results.values.push(value);
+        results.transaction = id.or(results.transaction);
+    }
+    if results.transaction.is_none() {
+        // No step found a row. The answer names its transaction all the same, as that of one step does.
+        let id = sqlx::query_scalar("SELECT pg_catalog.pg_current_xact_id()::text").fetch_one(&mut *transaction);
+        results.transaction = id.await.map_err(unplaced)?;
+    }
+    transaction.commit().await.map_err(unplaced)?;
+    Ok(results)
 }
 
 /// An error of the database, at one of the plan's results if it is known at which.

@@ -93,7 +93,7 @@ pub(super) fn build(model: &Model) -> (dynamic::SchemaBuilder, Meanings) {
     scalars::register(&mut schema, model);
     for (id, table) in model.tables() {
         // GraphQL has no type without fields.
-        if table.columns.is_empty() {
+        if table.columns().next().is_none() {
             continue;
         }
         rows::register(&mut schema, model, id, table);
@@ -102,10 +102,10 @@ pub(super) fn build(model: &Model) -> (dynamic::SchemaBuilder, Meanings) {
             changes::register(&mut schema, model, id, table);
         }
     }
-    if model.tables.iter().any(|table| !table.key.is_empty()) {
+    if model.tables().any(|(_, table)| !table.key.is_empty()) {
         changes::register_sync(&mut schema, model);
     }
-    if model.tables.iter().all(|table| table.columns.is_empty()) {
+    if model.tables().all(|(_, table)| table.columns().next().is_none()) {
         let nothing = constant("nothing", TypeRef::named("Boolean")).description("The schemas served have no table.");
         schema.query(nothing, "nothing", Meaning::Nothing);
     }

@@ -28,7 +28,7 @@ fn row(schema: &mut Builder, model: &Model, table: &Table) {
     }
     for (index, relation) in table.relations.iter().enumerate() {
         let target = model.table(relation.target);
-        if target.columns.is_empty() {
+        if target.columns().next().is_none() {
             continue;
         }
         let field = match relation.cardinality {
@@ -69,14 +69,14 @@ fn filter(schema: &mut Builder, model: &Model, table: &Table) {
         .field(InputValue::new("and", TypeRef::named_nn_list(&name)).description("All of these hold."))
         .field(InputValue::new("or", TypeRef::named_nn_list(&name)).description("One of these holds at least."))
         .field(InputValue::new("not", TypeRef::named(&name)).description("This does not hold."));
-    for column in &table.columns {
+    for (_, column) in table.columns() {
         filter = filter.field(InputValue::new(&column.field, TypeRef::named(filter_name(model, &column.kind))));
     }
     schema.register(filter);
 }
 
 fn has_order(table: &Table) -> bool {
-    table.columns.iter().any(|column| is_orderable(&column.kind))
+    table.columns().any(|(_, column)| is_orderable(&column.kind))
 }
 
 fn order(schema: &mut Builder, table: &Table) {
@@ -86,7 +86,7 @@ fn order(schema: &mut Builder, table: &Table) {
     let mut order = InputObject::new(format!("{}Order", table.names.type_name))
         .description("One column to order by. Rows that are equal by all the columns given come in the order of the primary key.")
         .oneof();
-    for column in table.columns.iter().filter(|column| is_orderable(&column.kind)) {
+    for (_, column) in table.columns().filter(|(_, column)| is_orderable(&column.kind)) {
         order = order.field(InputValue::new(&column.field, TypeRef::named("OrderDirection")));
     }
     schema.register(order);

@@ -101,7 +101,7 @@ pub(super) fn register(schema: &mut Builder, model: &Model) {
 /// The kinds of the values of all columns.
 fn kinds(model: &Model) -> Vec<Kind> {
     let mut kinds = Vec::new();
-    for column in model.tables.iter().flat_map(|table| &table.columns) {
+    for (_, column) in model.tables().flat_map(|(_, table)| table.columns()) {
         if !kinds.contains(&column.kind) {
             kinds.push(column.kind.clone());
         }

@@ -53,7 +53,7 @@ fn inputs(schema: &mut Builder, model: &Model, table: &Table) {
     let empty = |input: InputObject| {
         input.field(InputValue::new("nothing", TypeRef::named("Boolean")).description("No column can be written."))
     };
-    let writable = table.columns.iter().any(|column| column.writing == Writing::Free);
+    let writable = table.columns().any(|(_, column)| column.writing == Writing::Free);
     schema.register(if writable { create } else { empty(create) });
     schema.register(put);
     schema.register(if writable { patch } else { empty(patch) });

@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 
 use everwire::changes::{Hub, Options, slots};
 use everwire::config::HistorySlotPolicy;
+use everwire::model;
 use serde_json::{Value, json};
 
-use crate::world::{World, ops};
+use crate::world::{Client, World, ops};
 
 fn keeping(options: &mut Options) {
     options.history_slot = HistorySlotPolicy::On;
@@ -196,5 +197,96 @@ async fn a_table_published_later_has_no_past() {
         let mut client = world.resume("task", project(), &position).await;
         let copy = client.next().await;
         assert_eq!((copy["reset"].as_str(), ops(&copy)), (Some("EXPIRED"), vec!["PUT 1".to_owned()]));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_altered_while_no_server_ran_starts_over() {
+    let mut world = World::with(keeping).await;
+    world.run("INSERT INTO task VALUES (1, 7, 'a'); INSERT INTO plain VALUES (1, 7, 'p')").await;
+    // Values computed anew are not in the log; nor is a table made anew under its name told as the one of before.
+    let alterations = [
+        "ALTER TABLE task ALTER title TYPE text USING title || '!'",
+        "INSERT INTO task VALUES (2, 7, 'c'); ALTER TABLE task ADD COLUMN extra int DEFAULT 4",
+        "ALTER TYPE status RENAME VALUE 'todo' TO 'open'",
+        "CREATE TABLE another (LIKE task INCLUDING ALL); DROP TABLE task; ALTER TABLE another RENAME TO task;
+         ALTER TABLE task REPLICA IDENTITY FULL; INSERT INTO task VALUES (5, 7, 'other')",
+    ];
+    for alteration in alterations {
+        let mut client = world.client("task", project()).await;
+        client.next().await;
+        let position = client.held.clone().unwrap();
+        drop(client);
+        world.hub.stop().await;
+        world.run(alteration).await;
+        world.model = Arc::new(model::load(&world.pool, &["public".to_owned()]).await.unwrap());
+        let options = options(&world);
+        restart(&mut world, options).await;
+        let mut client = world.resume("task", project(), &position).await;
+        let copy = client.next().await;
+        assert_eq!(copy["reset"], "EXPIRED", "{alteration}");
+        world.run("INSERT INTO task VALUES (9, 7, 'after'); DELETE FROM task WHERE id = 9").await;
+        assert_eq!(ops(&client.change().await), ["PUT 9", "DELETE 9"], "{alteration}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_alteration_under_a_broken_stream_concerns_nobody_else() {
+    let world = World::with(|options| {
+        keeping(options);
+        options.watch_schema = true;
+    })
+    .await;
+    let mut task = world.client("task", project()).await;
+    task.next().await;
+    let mut plain =
+        Client::new(world.hub.subscribe(world.follow_columns("plain", &json!({}), &["title"]), None).await.unwrap());
+    plain.next().await;
+    world
+        .run(
+            "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE active_pid IS NOT NULL;
+             INSERT INTO task VALUES (1, 7, 'a'); INSERT INTO plain (id, title) VALUES (1, 'p')",
+        )
+        .await;
+    world.run("ALTER TABLE plain ADD COLUMN extra int DEFAULT 3; ALTER TABLE plain DROP COLUMN note").await;
+    world.run("INSERT INTO task VALUES (2, 7, 'b'); INSERT INTO plain (id, title) VALUES (2, 'q')").await;
+    for client in [&mut task, &mut plain] {
+        assert_eq!(ops(&client.change().await), ["PUT 1"]);
+        assert_eq!(ops(&client.change().await), ["PUT 2"]);
+        assert_eq!(client.resets, ["START"]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_added_while_streaming_has_no_past() {
+    let mut world = World::with(keeping).await;
+    let mut client = world.client("task", project()).await;
+    client.next().await;
+    let position = client.held.clone().unwrap();
+    world.run("CREATE TABLE late (id int PRIMARY KEY, project int); INSERT INTO late VALUES (1, 7)").await;
+    world.hub.reload();
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while world.hub.model().tables().all(|(_, table)| table.sql.name != "late") {
+        assert!(Instant::now() < deadline, "the table is not seen");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    world.model = world.hub.model();
+    let mut late = world.resume("late", project(), &position).await;
+    let copy = late.next().await;
+    assert_eq!((copy["reset"].as_str(), ops(&copy)), (Some("SCHEMA"), vec!["PUT 1".to_owned()]));
+    world.run("INSERT INTO late VALUES (2, 7)").await;
+    assert_eq!(ops(&late.change().await), ["PUT 2"]);
+    drop((client, late));
+    for _ in 0..2 {
+        world.hub.stop().await;
+        world.model = Arc::new(model::load(&world.pool, &["public".to_owned()]).await.unwrap());
+        let options = options(&world);
+        restart(&mut world, options).await;
+        let mut late = world.resume("late", project(), &position).await;
+        let copy = late.next().await;
+        assert_eq!(
+            (copy["reset"].as_str(), ops(&copy)),
+            (Some("EXPIRED"), vec!["PUT 1".to_owned(), "PUT 2".to_owned()])
+        );
     }
 }

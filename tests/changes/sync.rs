@@ -306,7 +306,7 @@ async fn a_broken_table_ends_what_follows_it() {
     client.next().await;
     world.run("ALTER TABLE plain DROP COLUMN title; INSERT INTO plain VALUES (1, 7)").await;
     let ended = tokio::time::timeout(PATIENCE, client.stream.next()).await.unwrap().unwrap().err().unwrap();
-    assert_eq!((ended[0].code.as_str(), ended[0].path.as_deref()), ("UNAVAILABLE", Some("sync")));
+    assert_eq!((ended[0].code.as_str(), ended[0].path.as_deref()), ("SCHEMA_CHANGED", Some("sync")));
 }
 
 #[tokio::test(flavor = "multi_thread")]

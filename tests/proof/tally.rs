@@ -63,6 +63,7 @@ impl Tally {
 
     /// How often a promise was broken.
     #[cfg(feature = "sabotage")]
+    #[cfg(feature = "sabotage")]
     pub(crate) fn breaches(&self, breach: Breach) -> u64 {
         self.breaches.lock().unwrap().get(&breach).copied().unwrap_or_default()
     }
