@@ -138,6 +138,7 @@ async fn wait_for(shared: &Shared, position: Lsn, incarnation: u64, deadline: In
 }
 
 async fn fetch(shared: &Shared, model: &Model, group: &Group) -> Result<Taken, Error> {
+    let _permit = shared.copies.acquire().await.map_err(|_| unavailable("the server is stopping"))?;
     let statement = statement(model, group);
     let mut query = sqlx::query(AssertSqlSafe(statement.text));
     for bind in statement.binds {

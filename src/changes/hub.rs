@@ -21,8 +21,10 @@ use crate::model::Model;
 use crate::selection::SESSION;
 use crate::sequence::Sequence;
 
-/// Connections for starting copies.
-const COPY_CONNECTIONS: u32 = 4;
+/// Starting copies that are read at a time, each over a connection.
+pub(super) const COPIES: u32 = 4;
+/// Connections that copies never take: the feed asks over them what it needs to go on.
+const OWN_CONNECTIONS: u32 = 2;
 
 /// How the hub works.
 #[derive(Debug, Clone)]
@@ -207,7 +209,7 @@ async fn pool(database_url: &str) -> Result<PgPool, StartError> {
     // `local`: the message that moves an idle log on must be flushed here, and wait for no standby.
     let settings = format!("{}; SET synchronous_commit = local; SET jit = off", settings.join("; "));
     PgPoolOptions::new()
-        .max_connections(COPY_CONNECTIONS)
+        .max_connections(COPIES + OWN_CONNECTIONS)
         .test_before_acquire(false)
         .after_connect(move |connection, _| {
             let settings = sqlx::AssertSqlSafe(settings.clone());

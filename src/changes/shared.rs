@@ -9,14 +9,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use sqlx::PgPool;
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 
 use super::commit::Commit;
 use super::effect::Scope;
 use super::follow::{Follow, Reset};
 use super::group::{Group, Tended};
 use super::history::History;
-use super::hub::{Options, Status};
+use super::hub::{COPIES, Options, Status};
 use super::matcher::Matcher;
 use super::publication::Unpublished;
 use super::reload::{self, Altered, Swap};
@@ -40,6 +40,8 @@ pub(super) struct Shared {
     /// Written after the groups have got what they get up to there.
     pub(super) reached: watch::Sender<Reached>,
     pub(super) stop: watch::Sender<bool>,
+    /// Who reads a copy holds one of its permits.
+    pub(super) copies: Semaphore,
     core: Mutex<Core>,
     nudged: Mutex<Instant>,
 }
@@ -147,6 +149,7 @@ impl Shared {
             pool,
             reached: watch::Sender::new(Reached::default()),
             stop: watch::Sender::new(false),
+            copies: Semaphore::new(COPIES as usize),
             core: Mutex::new(core),
             nudged: Mutex::new(Instant::now()),
         }
