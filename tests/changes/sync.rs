@@ -377,7 +377,7 @@ async fn watch(world: Arc<World>, number: usize, commits: Arc<AtomicUsize>) -> C
     let mut messages = 0;
     loop {
         let done = commits.load(Ordering::Relaxed) >= COMMITS;
-        match tokio::time::timeout(Duration::from_millis(if done { 500 } else { 50 }), client.stream.next()).await {
+        match tokio::time::timeout(Duration::from_millis(if done { 3_000 } else { 50 }), client.stream.next()).await {
             Ok(message) => {
                 let mut message: Value = serde_json::from_slice(&message.unwrap().unwrap()).unwrap();
                 let message = message["sync"].take();
