@@ -4,6 +4,7 @@
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -38,6 +39,9 @@ pub(super) struct StartingCopy {
     opening: Mutex<HashMap<Reset, Bytes>>,
     rest: Vec<Bytes>,
 }
+
+/// A copy being taken. Whoever waits for it drives it, so that it waits for none of those who wait.
+pub(super) type Taking = Pin<Box<dyn Future<Output = Result<Arc<StartingCopy>, Error>> + Send>>;
 
 impl StartingCopy {
     /// Whether it is one message.

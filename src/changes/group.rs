@@ -3,15 +3,15 @@
 //! never a queue: the log is cut without asking, and whoever fell behind it comes back through the history.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use tokio::sync::OnceCell;
+use futures_util::future::WeakShared;
 
 use super::commit::Commit;
-use super::copy::StartingCopy;
+use super::copy::{StartingCopy, Taking};
 use super::effect::{Effects, Incomplete, Scope, all_effects, effects};
 use super::follow::{Follow, Reset};
 use super::payload::{Envelope, Part, Writer};
@@ -27,7 +27,7 @@ pub(super) struct Group {
     /// One for each of the rows followed, in their order.
     pub(super) scopes: Vec<Scope>,
     /// The copy that is being taken, as long as someone waits for it.
-    pub(super) flight: Mutex<Weak<OnceCell<Arc<StartingCopy>>>>,
+    pub(super) flight: Mutex<Option<WeakShared<Taking>>>,
     log: Mutex<Log>,
 }
 

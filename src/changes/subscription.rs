@@ -6,11 +6,11 @@ use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use futures_util::Stream;
-use tokio::sync::OnceCell;
+use futures_util::future::WeakShared;
+use futures_util::{FutureExt, Stream};
 use tokio::task::JoinSet;
 
-use super::copy::{self, StartingCopy};
+use super::copy::{self, StartingCopy, Taking};
 use super::follow::Reset;
 use super::group::{Extended, Group, Next};
 use super::shared::Shared;
@@ -151,23 +151,25 @@ async fn start(shared: Arc<Shared>, group: Arc<Group>, reason: Reset) -> Result<
     }
     let flight = {
         let mut flight = group.flight.lock().unwrap_or_else(PoisonError::into_inner);
-        // A copy from before the log's beginning, or of another history, would not lead anywhere.
-        let leads = |copy: &Arc<StartingCopy>| group.goes_on_from(copy);
-        let shared = flight.upgrade().filter(|cell| cell.get().is_none_or(leads));
-        let cell = shared.unwrap_or_else(|| Arc::new(OnceCell::new()));
-        *flight = Arc::downgrade(&cell);
-        cell
-    };
-    let take = || {
-        let (shared, group) = (Arc::clone(&shared), Arc::clone(&group));
-        apart(async move {
-            let copy = Arc::new(copy::take(&shared, &group).await?);
-            group.keep(&copy);
-            Ok(copy)
+        let under_way = flight.as_ref().and_then(WeakShared::upgrade).filter(|flight| match flight.peek() {
+            None => true,
+            // A copy from before the log's beginning, or of another history, would not lead anywhere.
+            Some(Ok(copy)) => group.goes_on_from(copy),
+            Some(Err(_)) => false,
+        });
+        under_way.unwrap_or_else(|| {
+            let (shared, group) = (Arc::clone(&shared), Arc::clone(&group));
+            let taken: Taking = Box::pin(apart(async move {
+                let copy = Arc::new(copy::take(&shared, &group).await?);
+                group.keep(&copy);
+                Ok(copy)
+            }));
+            let taken = taken.shared();
+            *flight = taken.downgrade();
+            taken
         })
     };
-    let copy = flight.get_or_try_init(take).await?;
-    Ok(Joined::Copied(Arc::clone(copy), reason))
+    Ok(Joined::Copied(flight.await?, reason))
 }
 
 /// Runs in a task of its own, which ends with the caller. A subscriber is polled only while its socket takes something:

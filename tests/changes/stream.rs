@@ -1,5 +1,6 @@
 //! What a stream says, change by change.
 
+use futures_util::{FutureExt, StreamExt};
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
@@ -163,6 +164,18 @@ async fn a_filter_with_no_value_of_the_column_is_refused() {
     let follow = world.follow("task", &json!({"estimate": {"eq": "two"}}));
     let refused = world.hub.subscribe(follow, None).await.err().unwrap();
     assert_eq!((refused.code.as_str(), refused.path.as_deref()), ("DATA_INVALID", Some("tasks")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_stops_reading_keeps_nobody_from_a_copy() {
+    let world = World::new().await;
+    world.run("INSERT INTO task VALUES (1, 7, 'a')").await;
+    let follow = world.follow("task", &json!({"project": {"eq": 7}}));
+    let mut stopped = world.hub.subscribe(follow, None).await.unwrap();
+    // Its copy is under way, and it never asks for it again.
+    assert!(stopped.next().now_or_never().is_none());
+    let mut other = world.client("task", json!({"project": {"eq": 7}})).await;
+    assert_eq!(ops(&other.next().await), ["PUT 1"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
