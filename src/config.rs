@@ -55,7 +55,7 @@ pub struct DatabaseOptions {
     #[arg(long = "schema", env = "EVERWIRE_SCHEMA", default_value = "public", value_delimiter = ',')]
     pub schemas: Vec<String>,
     /// What to log: error, warn, info, debug, trace, or a filter like everwire=debug,sqlx=warn.
-    #[arg(long, env = "EVERWIRE_LOG", default_value = "info")]
+    #[arg(long, env = "EVERWIRE_LOG", default_value = "info,sqlx::postgres::notice=warn")]
     pub log: String,
 }
 
