@@ -22,7 +22,7 @@ WEB_SOURCES := $(wildcard web/*.json web/*.ts web/*.html) $(shell find web/src -
 PRINT_SCHEMA = folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && \
 	env -u DATABASE_URL EVERWIRE_DATA_DIR="$$folder" cargo run --quiet --profile $(PROFILE) -- schema
 
-.PHONY: run build test test-rust test-web test-clients fmt lint schema clean tools postgres nextest web clients
+.PHONY: run build test test-rust test-web test-clients fmt lint schema clean tools postgres browser nextest web clients
 
 run: postgres build
 	cargo run --quiet --profile $(PROFILE) -- serve
@@ -40,7 +40,7 @@ test-web: web
 	@if command -v npm >/dev/null && [ -f web/package.json ]; then cd web && npm run check --if-present; fi
 
 # Everwire as its clients see it: npm packages, and a browser if there is one.
-test-clients: tools postgres web
+test-clients: tools postgres web browser
 	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory clients; \
 	else echo "npm is missing: the clients are not tested."; fi
 
@@ -66,6 +66,9 @@ tools:
 
 postgres:
 	@scripts/install-postgres
+
+browser:
+	@scripts/install-chromium
 
 nextest:
 	@cargo nextest --version >/dev/null 2>&1 || cargo install cargo-nextest --locked

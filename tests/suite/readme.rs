@@ -1,12 +1,16 @@
-//! What the README shows is what happens: its operations are sent, its statements are run, and the JSON
-//! below each must be the answer. `UPDATE_GOLDEN=1` writes the answers anew.
+//! What the README and the pages in docs/ show is what happens: their operations are sent, their statements are
+//! run, and the JSON below each must be the answer. `UPDATE_GOLDEN=1` writes the answers anew. SQL at the start of a
+//! page makes the tables that it speaks of.
+
+use std::path::Path;
 
 use clap::CommandFactory;
 use everwire::config::Arguments;
 use serde_json::{Value, json};
+use sqlx::PgPool;
 
 use crate::client::Client;
-use crate::world::Server;
+use crate::world::{Server, World};
 
 const README: &str = "README.md";
 
@@ -79,51 +83,113 @@ fn sql(command: &str) -> Option<&str> {
     command.strip_prefix("psql ")?.split_once("-c \"")?.1.strip_suffix('"')
 }
 
-#[tokio::test]
-async fn the_readme_shows_what_happens() {
-    let server = Server::start(&["--progress-interval", "3600"]).await;
-    let pool = server.world.pool().await;
-    let readme = std::fs::read_to_string(README).expect("the README");
-    let mut socket = Client::ready(&server.base).await;
-    let mut answer = None;
-    let mut shown = 0;
-    let mut updated = String::new();
-    let mut copied = 0;
-    for block in blocks(&readme) {
+/// What the next block of JSON shows.
+enum Shown {
+    Nothing,
+    Answer(Value),
+    /// The next message of the subscription, once what was run has its effect.
+    Message,
+}
+
+/// A page on its way through a server of its own, block by block.
+struct Page {
+    server: Server,
+    pool: PgPool,
+    socket: Client,
+    shown: Shown,
+}
+
+impl Page {
+    /// SQL that stands before all else is part of the database that is served.
+    async fn open(blocks: &[Block<'_>]) -> Self {
+        let world = World::start().await;
+        let pool = world.pool().await;
+        for block in blocks.iter().take_while(|block| block.language == "sql") {
+            run_sql(&pool, block.text).await;
+        }
+        let server = Server::over(world, &["--progress-interval", "3600"]).await;
+        let socket = Client::ready(&server.base).await;
+        Self { server, pool, socket, shown: Shown::Nothing }
+    }
+
+    /// Does what the block says; gives the answer where one is shown.
+    async fn go_on(&mut self, block: &Block<'_>) -> Option<Value> {
         match block.language {
             "graphql" if block.text.starts_with("subscription") => {
                 // Of the one before there is nothing more to show.
-                socket.complete("readme").await;
-                socket.subscribe("readme", block.text).await;
-                answer = Some(json!({ "data": socket.expect("next", "readme").await["data"] }));
+                self.socket.complete("page").await;
+                self.socket.subscribe("page", block.text).await;
+                self.shown = Shown::Message;
             }
-            "graphql" => answer = Some(post(&server, block.text).await),
+            "graphql" => self.shown = Shown::Answer(post(&self.server, block.text).await),
             "sh" => {
                 if let Some(sql) = sql(block.text) {
-                    sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&pool).await.expect("SQL that runs");
-                    answer = Some(json!({ "data": socket.expect("next", "readme").await["data"] }));
+                    run_sql(&self.pool, sql).await;
+                    self.shown = Shown::Message;
                 }
             }
+            "sql" => {
+                run_sql(&self.pool, block.text).await;
+                self.shown = Shown::Message;
+            }
             "json" => {
-                let answer = answer.take().expect("something that was answered");
-                updated.push_str(&readme[copied..block.start]);
-                updated.push_str(&readable(&answer, 0));
-                let newline = if block.text.is_empty() { "\n" } else { "" };
-                updated.push_str(newline);
-                copied = block.start + block.text.len();
-                let written: Value = serde_json::from_str(block.text).unwrap_or_default();
-                if std::env::var_os("UPDATE_GOLDEN").is_none() {
-                    assert_eq!(without_positions(&answer), without_positions(&written));
-                }
-                shown += 1;
+                return match std::mem::replace(&mut self.shown, Shown::Nothing) {
+                    Shown::Nothing => panic!("JSON that answers nothing: {}", block.text),
+                    Shown::Answer(answer) => Some(answer),
+                    Shown::Message => Some(json!({ "data": self.socket.expect("next", "page").await["data"] })),
+                };
             }
             _ => {}
         }
+        None
     }
-    assert!(shown >= 6, "the README shows queries, mutations and a subscription");
+}
+
+async fn run_sql(pool: &PgPool, sql: &str) {
+    sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(pool).await.expect("SQL that runs");
+}
+
+/// Follows the page from top to bottom; gives the number of answers that it shows.
+async fn follow(path: &Path) -> usize {
+    let text = std::fs::read_to_string(path).expect("the page");
+    let blocks = blocks(&text);
+    let sql = blocks.iter().take_while(|block| block.language == "sql").count();
+    let mut page = Page::open(&blocks).await;
+    let mut updated = String::new();
+    let mut copied = 0;
+    let mut shown = 0;
+    for block in &blocks[sql..] {
+        let Some(answer) = page.go_on(block).await else { continue };
+        shown += 1;
+        updated.push_str(&text[copied..block.start]);
+        updated.push_str(&readable(&answer, 0));
+        updated.push_str(if block.text.is_empty() { "\n" } else { "" });
+        copied = block.start + block.text.len();
+        let written: Value = serde_json::from_str(block.text).unwrap_or_default();
+        if std::env::var_os("UPDATE_GOLDEN").is_none() {
+            assert_eq!(without_positions(&answer), without_positions(&written), "in {}", path.display());
+        }
+    }
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
-        updated.push_str(&readme[copied..]);
-        std::fs::write(README, updated).expect("the README");
+        updated.push_str(&text[copied..]);
+        std::fs::write(path, updated).expect("the page");
+    }
+    shown
+}
+
+#[tokio::test]
+async fn the_readme_shows_what_happens() {
+    let shown = follow(Path::new(README)).await;
+    assert!(shown >= 6, "the README shows queries, mutations and a subscription");
+}
+
+#[tokio::test]
+async fn every_page_of_the_documentation_shows_what_happens() {
+    for page in std::fs::read_dir("docs").expect("the folder of the documentation") {
+        let path = page.expect("a page").path();
+        if path.extension().is_some_and(|extension| extension == "md") {
+            follow(&path).await;
+        }
     }
 }
 
