@@ -85,6 +85,7 @@ describe.skipIf(!CHROMIUM)('GraphiQL', () => {
     await run();
     await expect.poll(response).toContain('"name": "Mobile app"');
 
+    // At once, as a quick user would: GraphiQL itself still names the operation of the tab before.
     await page.getByRole('tab', { name: 'Live' }).click();
     await run();
     await expect.poll(response).toContain('Seen in the copy');

@@ -7,7 +7,7 @@ export default defineConfig({
     include: ['*.test.ts'],
     globalSetup: './server.ts',
     fileParallelism: false,
-    testTimeout: 20_000,
-    expect: { poll: { interval: 10, timeout: 10_000 } },
+    testTimeout: 90_000,
+    expect: { poll: { interval: 10, timeout: 30_000 } },
   },
 });

@@ -1,7 +1,14 @@
 // How the page reaches the server: queries and mutations by POST, subscriptions by WebSocket
 // (graphql-transport-ws), both at the address that the page itself came from.
-import { createGraphiQLFetcher, type Fetcher } from '@graphiql/toolkit';
-import { getIntrospectionQuery, type ExecutionResult, type IntrospectionQuery } from 'graphql';
+import { createGraphiQLFetcher, type Fetcher, type FetcherParams } from '@graphiql/toolkit';
+import {
+  getIntrospectionQuery,
+  Kind,
+  parse,
+  type DocumentNode,
+  type ExecutionResult,
+  type IntrospectionQuery,
+} from 'graphql';
 import { createClient, type Client } from 'graphql-ws';
 
 const URL_HTTP = new URL('/graphql', location.href);
@@ -41,6 +48,23 @@ function isIdle(data: unknown): boolean {
   return Array.isArray(stream?.changes) && stream.changes.length === 0 && !stream.reset;
 }
 
+/** Just after a change of tabs GraphiQL still names the operation of the tab before; the only one here is meant. */
+function withKnownName(request: FetcherParams, document: DocumentNode | undefined): FetcherParams {
+  const operations = document?.definitions.filter((one) => one.kind === Kind.OPERATION_DEFINITION) ?? [];
+  const isKnown = operations.some((one) => one.name?.value === request.operationName);
+  const [only] = operations;
+  return only && operations.length === 1 && !isKnown ? { ...request, operationName: only.name?.value ?? null } : request;
+}
+
+function parsed(text: string): DocumentNode | undefined {
+  try {
+    return parse(text);
+  } catch {
+    // The server says what is wrong with it.
+    return undefined;
+  }
+}
+
 /** GraphiQL's way to the server. Its first introspection is answered with `known`, where there is one. */
 export function createFetcher(known: ExecutionResult<IntrospectionQuery> | undefined): Fetcher {
   let headers: Record<string, unknown> = {};
@@ -58,6 +82,8 @@ export function createFetcher(known: ExecutionResult<IntrospectionQuery> | undef
       known = undefined;
       return Promise.resolve({ data: { ...data }, ...(errors && { errors }) });
     }
-    return send(request, options);
+    // Likewise the document that decides which way to go.
+    const document = parsed(request.query);
+    return send(withKnownName(request, document), { ...options, ...(document && { documentAST: document }) });
   };
 }
