@@ -1,9 +1,11 @@
 //! What does the database look like? Tables, columns, keys, relations and enums, with the names that they
 //! have in GraphQL. Built once from the catalog, then only read. Knows nothing of GraphQL's syntax.
 
+mod assemble;
 mod catalog;
 mod kinds;
 mod names;
+mod relations;
 mod succession;
 
 pub use catalog::{Reading, load, read};

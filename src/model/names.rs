@@ -52,6 +52,98 @@ fn numbered(name: &str, number: usize) -> String {
     if number == 1 { name.to_owned() } else { format!("{name}{number}") }
 }
 
+/// Names that no table may take: the roots, the scalars and the types that every schema has.
+pub(super) const RESERVED: [&str; 55] = [
+    "Query",
+    "Mutation",
+    "Subscription",
+    "Int",
+    "Float",
+    "String",
+    "Boolean",
+    "ID",
+    "BigInt",
+    "BigDecimal",
+    "UUID",
+    "DateTime",
+    "LocalDateTime",
+    "Date",
+    "Time",
+    "Duration",
+    "JSON",
+    "Bytes",
+    "Opaque",
+    "Cursor",
+    "Sequence",
+    "PageInfo",
+    "OrderDirection",
+    "ChangeOp",
+    "ResetReason",
+    "Sync",
+    "IntFilter",
+    "FloatFilter",
+    "StringFilter",
+    "BooleanFilter",
+    "BigIntFilter",
+    "BigDecimalFilter",
+    "UUIDFilter",
+    "DateTimeFilter",
+    "LocalDateTimeFilter",
+    "DateFilter",
+    "TimeFilter",
+    "DurationFilter",
+    "JSONFilter",
+    "BytesFilter",
+    "OpaqueFilter",
+    "IntListFilter",
+    "FloatListFilter",
+    "StringListFilter",
+    "BooleanListFilter",
+    "sync",
+    "Upload",
+    "Node",
+    "node",
+    "query",
+    "op",
+    "key",
+    "sequence",
+    "patch",
+    "changed",
+];
+
+/// Fields of a filter, and arguments that stand beside key columns, which no column may take.
+pub(super) const RESERVED_FIELDS: [&str; 5] = ["and", "or", "not", "since", "patch"];
+
+/// What a table's three names give rise to; all of them must be free.
+pub(super) fn family(names: &TableNames) -> Vec<String> {
+    let TableNames { type_name, one, many } = names;
+    let types = [
+        "",
+        "Connection",
+        "Edge",
+        "Filter",
+        "Order",
+        "CreateInput",
+        "PutInput",
+        "PatchInput",
+        "Change",
+        "Put",
+        "Patch",
+        "Delete",
+        "Key",
+        "Column",
+        "PatchValues",
+        "Changes",
+    ];
+    let mut family: Vec<String> = types.iter().map(|suffix| format!("{type_name}{suffix}")).collect();
+    family.extend([one.clone(), many.clone()]);
+    for verb in ["create", "put", "patch", "delete"] {
+        family.push(format!("{verb}{type_name}"));
+        family.push(format!("{verb}{}", self::type_name(many)));
+    }
+    family
+}
+
 /// The fields of `Sync` beside those that are called like the lists of tables.
 const ENVELOPE: [&str; 6] = ["sequence", "previous", "reset", "more", "transaction", "committedAt"];
 

@@ -1,0 +1,172 @@
+//! What becomes of the catalog? Tables, columns, keys and enums with their names in GraphQL, as a [`Model`]. Pure.
+
+use std::collections::HashMap;
+
+use super::catalog::{Catalog, CatalogColumn, CatalogLabel, CatalogTable};
+use super::names::{self, Scope};
+use super::relations;
+use super::{
+    Column, ColumnId, EnumId, EnumType, EnumValue, Kind, Model, Table, TableId, TableNames, UniqueKey, Writing,
+};
+
+/// The model of a catalog.
+pub(super) fn assemble(catalog: &Catalog) -> Model {
+    let mut clashes = Vec::new();
+    let mut scope = Scope::reserving(names::RESERVED);
+    let table_names: Vec<TableNames> = catalog
+        .tables
+        .iter()
+        .map(|table| {
+            let what = format!("table {}", table.name.quoted());
+            scope.take_family(|number| names::table_names(&table.name.name, number), names::family, &mut clashes, &what)
+        })
+        .collect();
+    let enums = build_enums(catalog, &mut scope, &mut clashes);
+    let enum_ids: HashMap<u32, EnumId> = enums.iter().enumerate().map(|(i, e)| (e.oid, EnumId(i))).collect();
+    let mut tables: Vec<Table> = Vec::new();
+    let mut numbers: Vec<Vec<i16>> = Vec::new();
+    for (table, names) in catalog.tables.iter().zip(table_names) {
+        numbers.push(table.columns.iter().map(|column| column.number).collect());
+        tables.push(build_table(table, names, &enum_ids, &mut clashes));
+    }
+    let numbers = Numbers(numbers);
+    for (index, table) in catalog.tables.iter().enumerate() {
+        let target = &mut tables[index];
+        target.key = numbers.columns(TableId(index), table.primary_key.as_deref().unwrap_or_default());
+        let constraints = table.constraints.iter();
+        target.constraints =
+            constraints.map(|(name, columns)| (name.clone(), numbers.columns(TableId(index), columns))).collect();
+        for columns in &table.unique_keys {
+            let columns = numbers.columns(TableId(index), columns);
+            let suffix: Vec<String> = columns.iter().map(|id| names::type_name(&target.column(*id).field)).collect();
+            let wanted = format!("{}By{}", target.names.one, suffix.join("And"));
+            let field = scope.take(&wanted, &mut clashes, &format!("a unique key of {}", target.sql.quoted()));
+            target.unique_keys.push(UniqueKey { columns, field });
+        }
+    }
+    relations::build(catalog, &mut tables, &numbers, &mut clashes);
+    Model { generation: 0, tables, enums, clashes }
+}
+
+/// The numbers (`attnum`) of each table's columns, which differ from their indexes once a column was dropped.
+pub(super) struct Numbers(Vec<Vec<i16>>);
+
+impl Numbers {
+    pub(super) fn columns(&self, table: TableId, numbers: &[i16]) -> Vec<ColumnId> {
+        numbers.iter().filter_map(|number| self.0[table.0].iter().position(|own| own == number).map(ColumnId)).collect()
+    }
+}
+
+fn build_enums(catalog: &Catalog, scope: &mut Scope, clashes: &mut Vec<String>) -> Vec<EnumType> {
+    let used = |oid: u32| {
+        let mut columns = catalog.tables.iter().flat_map(|table| &table.columns);
+        columns.any(|column| column.base_oid == oid || column.element_oid == Some(oid))
+    };
+    let mut enums = Vec::new();
+    for entry in catalog.enums.iter().filter(|entry| used(entry.oid)) {
+        let what = format!("enum {}", entry.name.quoted());
+        let stem = names::type_name(&entry.name.name);
+        let type_name = scope.take_family(
+            |number| {
+                if number == 1 { stem.clone() } else { format!("{stem}{number}") }
+            },
+            |name| vec![name.clone(), format!("{name}Filter"), format!("{name}ListFilter")],
+            clashes,
+            &what,
+        );
+        let mut values = Scope::default();
+        let values: Vec<EnumValue> = entry
+            .labels
+            .iter()
+            .flatten()
+            .map(|CatalogLabel { label, version }| EnumValue {
+                name: values.take(&names::enum_value(label), clashes, &format!("value '{label}' of {what}")),
+                label: label.clone(),
+                version: version.clone(),
+            })
+            .collect();
+        // A type without values cannot be written in GraphQL; its columns are opaque text.
+        if !values.is_empty() {
+            enums.push(EnumType {
+                oid: entry.oid,
+                sql: entry.name.clone(),
+                type_name,
+                comment: description(entry.comment.as_deref()),
+                values,
+            });
+        }
+    }
+    enums
+}
+
+fn build_table(
+    table: &CatalogTable,
+    names: TableNames,
+    enums: &HashMap<u32, EnumId>,
+    clashes: &mut Vec<String>,
+) -> Table {
+    let mut scope = Scope::reserving(names::RESERVED_FIELDS);
+    let columns = table
+        .columns
+        .iter()
+        .map(|column| {
+            let what = format!("column {}.\"{}\"", table.name.quoted(), column.name);
+            Column {
+                number: column.number,
+                version: column.version.clone(),
+                type_oid: column.type_oid,
+                field: scope.take(&names::field(&column.name), clashes, &what),
+                name: column.name.clone(),
+                kind: kind(column, enums),
+                sql_type: column.sql_type.clone(),
+                array_type: column.array_type.clone(),
+                not_null: column.not_null,
+                has_default: column.has_default,
+                writing: match (column.identity.as_str(), column.generated.as_str()) {
+                    ("a", _) => Writing::IdentityAlways,
+                    (_, "") => Writing::Free,
+                    _ => Writing::Generated,
+                },
+                collation: column.collation,
+                comment: description(column.comment.as_deref()),
+                dropped: false,
+                generation: 0,
+            }
+        })
+        .collect();
+    Table {
+        oid: table.oid,
+        sql: table.name.clone(),
+        names,
+        comment: description(table.comment.as_deref()),
+        columns,
+        key: Vec::new(),
+        unique_keys: Vec::new(),
+        relations: Vec::new(),
+        constraints: HashMap::new(),
+        replica_identity: table.replica_identity,
+        owned: table.owned,
+        partitioned: table.partitioned,
+        dropped: false,
+        generation: 0,
+    }
+}
+
+fn kind(column: &CatalogColumn, enums: &HashMap<u32, EnumId>) -> Kind {
+    let scalar = |oid: u32| Kind::of_builtin(oid).or_else(|| enums.get(&oid).map(|id| Kind::Enum(*id)));
+    // A domain over an array has elements, but no value of it is an array type of its own: text is exact.
+    match column.element_oid {
+        Some(element) if column.type_oid == column.base_oid => {
+            scalar(element).map_or(Kind::Opaque, |kind| Kind::Array(Box::new(kind)))
+        }
+        _ => scalar(column.base_oid).unwrap_or(Kind::Opaque),
+    }
+}
+
+/// A SQL comment as a GraphQL description. A schema prints it as a block string, which cannot hold `"""` nor
+/// control characters.
+pub(super) fn description(comment: Option<&str>) -> Option<String> {
+    let text: String = comment?.chars().filter(|character| !character.is_control() || *character == '\n').collect();
+    let text = text.replace("\"\"\"", "'''");
+    (!text.trim().is_empty()).then_some(text)
+}
