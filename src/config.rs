@@ -96,6 +96,16 @@ pub struct ServeOptions {
     /// Bytes of the database's log that the history slot may hold on its disk while a server runs.
     #[arg(long, env = "EVERWIRE_HISTORY_WAL_BYTES", default_value_t = 256 * 1024 * 1024)]
     pub history_wal_bytes: u64,
+    /// Folder for files without a name, in which starting copies and commits wait that are too large for memory. Not
+    /// given: the system's folder for temporary files.
+    #[arg(long, env = "EVERWIRE_SPOOL_DIR")]
+    pub spool_dir: Option<PathBuf>,
+    /// Bytes on disk that those files may take in all.
+    #[arg(long, env = "EVERWIRE_SPOOL_BYTES", default_value_t = 4 * 1024 * 1024 * 1024)]
+    pub spool_bytes: u64,
+    /// Bytes in memory of a starting copy, or of a commit, from which on it waits on disk.
+    #[arg(long, env = "EVERWIRE_SPOOL_AFTER", default_value_t = 4 * 1024 * 1024)]
+    pub spool_after: usize,
     /// Seconds after which an idle subscription is told the position reached.
     #[arg(long, env = "EVERWIRE_PROGRESS_INTERVAL", default_value = "10", value_parser = seconds)]
     pub progress_interval: Duration,

@@ -3,7 +3,7 @@
 //! never a queue: the log is cut without asking, and whoever fell behind it comes back through the history.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
 
@@ -53,6 +53,8 @@ struct Log {
     tended: Instant,
     /// A small copy as of the present: nothing was published since. Kept until the log is tended.
     recent: Option<Arc<StartingCopy>>,
+    /// The last copy taken, as long as someone reads it.
+    latest: Weak<StartingCopy>,
 }
 
 struct Entry {
@@ -105,6 +107,7 @@ impl Group {
             aged: begin,
             tended: Instant::now(),
             recent: None,
+            latest: Weak::new(),
         };
         Self { id, follow, scopes, flight: Mutex::default(), log: Mutex::new(log) }
     }
@@ -179,13 +182,18 @@ impl Group {
 
     /// A copy that needs no asking, if there is one.
     pub(super) fn recent(&self) -> Option<Arc<StartingCopy>> {
-        self.log().recent.clone()
+        let log = self.log();
+        log.recent.clone().or_else(|| log.latest.upgrade().filter(|copy| log.goes_on_from(copy)))
     }
 
     /// Whether the log goes on from this copy.
     pub(super) fn goes_on_from(&self, copy: &StartingCopy) -> bool {
-        let begin = self.log().begin;
-        copy.at.epoch == begin.epoch && copy.at >= begin
+        self.log().goes_on_from(copy)
+    }
+
+    /// Lends a copy to others for as long as someone reads it.
+    pub(super) fn lend(&self, copy: &Arc<StartingCopy>) {
+        self.log().latest = Arc::downgrade(copy);
     }
 
     /// Keeps a small copy at hand for those who come in the same moment.
@@ -366,6 +374,10 @@ impl Group {
 impl Log {
     fn newest(&self) -> Sequence {
         self.entries.back().map_or(self.begin, |entry| entry.sequence)
+    }
+
+    fn goes_on_from(&self, copy: &StartingCopy) -> bool {
+        copy.at.epoch == self.begin.epoch && copy.at >= self.begin
     }
 
     fn refuses(&self, at: Sequence) -> Option<Reset> {

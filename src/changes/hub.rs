@@ -1,6 +1,7 @@
 //! Who keeps it all moving? The [`Hub`]: prepares the database, starts the stream and the one task that takes every
 //! commit from it, and lets subscribers in. What they share is in `shared`.
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -41,6 +42,12 @@ pub struct Options {
     pub history_wal_bytes: u64,
     /// How many bytes of messages a group keeps for slow readers.
     pub log_bytes: usize,
+    /// Where what is too large for memory waits; the system's folder for temporary files if not given.
+    pub spool_dir: Option<PathBuf>,
+    /// How many bytes that may be in all.
+    pub spool_bytes: u64,
+    /// From how many bytes on a starting copy, or a commit, is too large for memory.
+    pub spool_after: usize,
     /// How often an idle subscription hears of the position reached.
     pub progress_interval: Duration,
     /// How long a group is kept after its last subscriber left.
@@ -63,6 +70,9 @@ impl Options {
             history_slot: HistorySlotPolicy::Auto,
             history_wal_bytes: 256 << 20,
             log_bytes: 4 << 20,
+            spool_dir: None,
+            spool_bytes: 4 << 30,
+            spool_after: 4 << 20,
             progress_interval: Duration::from_secs(10),
             linger: Duration::from_secs(30),
             replica_identity: ReplicaIdentityPolicy::Keep,
@@ -89,6 +99,8 @@ pub struct Status {
     pub history_bytes: usize,
     /// Bytes of messages held.
     pub log_bytes: usize,
+    /// Bytes on disk of what is too large for memory.
+    pub spool_bytes: u64,
     /// The position reached.
     pub position: Sequence,
     /// How long after its commit the last transaction was told, by the two clocks.
@@ -207,7 +219,11 @@ async fn pool(database_url: &str) -> Result<PgPool, StartError> {
     let options: PgConnectOptions = database_url.parse().map_err(|error| failed(&error))?;
     let settings: Vec<String> = SESSION.iter().map(|(name, value)| format!("SET {name} = '{value}'")).collect();
     // `local`: the message that moves an idle log on must be flushed here, and wait for no standby.
-    let settings = format!("{}; SET synchronous_commit = local; SET jit = off", settings.join("; "));
+    // No parallel plans: the first row of a copy has to come first.
+    let settings = format!(
+        "{}; SET synchronous_commit = local; SET jit = off; SET max_parallel_workers_per_gather = 0",
+        settings.join("; ")
+    );
     PgPoolOptions::new()
         .max_connections(COPIES + OWN_CONNECTIONS)
         .test_before_acquire(false)

@@ -31,6 +31,7 @@ mod sabotage;
 mod shared;
 mod slot;
 mod snapshot;
+mod spool;
 mod subscription;
 mod watch;
 

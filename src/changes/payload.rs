@@ -48,29 +48,37 @@ impl Writer<'_> {
         effects: impl Iterator<Item = Effect<'e>>,
         sequence: impl Fn(u32) -> Sequence,
     ) -> Vec<Part> {
-        let empty = || Part { lists: self.follow.lists().map(|_| Vec::new()).collect(), count: 0, ordinal: 0 };
         let mut parts = Vec::new();
-        let mut part = empty();
+        let mut part = self.part();
         for effect in effects {
-            // A changed key is a DELETE and a PUT with one number: never apart, each part ends at a position of its own.
-            let full = part.count >= PART_CHANGES || part.bytes() >= PART_BYTES;
-            if full && effect.ordinal != part.ordinal {
-                parts.push(std::mem::replace(&mut part, empty()));
-            }
-            for ((scope, selections), json) in self.follow.lists().zip(&mut part.lists) {
-                if scope != effect.scope {
-                    continue;
-                }
-                if !json.is_empty() {
-                    json.push(b',');
-                }
-                self.change(selections, &effect, sequence(effect.ordinal), json);
-            }
-            part.count += 1;
-            part.ordinal = effect.ordinal;
+            parts.extend(self.add(&mut part, &effect, sequence(effect.ordinal)));
         }
         parts.push(part);
         parts
+    }
+
+    /// A part without changes.
+    pub(super) fn part(&self) -> Part {
+        Part { lists: self.follow.lists().map(|_| Vec::new()).collect(), count: 0, ordinal: 0 }
+    }
+
+    /// Writes a change into a part. If that is full already, gives it, and begins the next.
+    pub(super) fn add(&self, part: &mut Part, effect: &Effect<'_>, sequence: Sequence) -> Option<Part> {
+        // A changed key is a DELETE and a PUT with one number: never apart, each part ends at a position of its own.
+        let full = part.count >= PART_CHANGES || part.bytes() >= PART_BYTES;
+        let before = (full && effect.ordinal != part.ordinal).then(|| std::mem::replace(part, self.part()));
+        for ((scope, selections), json) in self.follow.lists().zip(&mut part.lists) {
+            if scope != effect.scope {
+                continue;
+            }
+            if !json.is_empty() {
+                json.push(b',');
+            }
+            self.change(selections, effect, sequence, json);
+        }
+        part.count += 1;
+        part.ordinal = effect.ordinal;
+        before
     }
 
     /// One message.

@@ -23,6 +23,7 @@ use super::matcher::Matcher;
 use super::publication::Unpublished;
 use super::reload::{self, Altered};
 use super::snapshot::Snapshot;
+use super::spool::Spool;
 use crate::error::{Code, Error};
 use crate::filter::judge::Judge;
 use crate::model::{Model, TableId, Writing};
@@ -39,6 +40,8 @@ pub(super) struct Shared {
     pub(super) options: Options,
     /// Starting copies, and the few questions of the hub itself.
     pub(super) pool: PgPool,
+    /// What is too large for memory.
+    pub(super) spool: Spool,
     /// Written after the groups have got what they get up to there.
     pub(super) reached: watch::Sender<Reached>,
     pub(super) stop: watch::Sender<bool>,
@@ -143,12 +146,14 @@ impl Shared {
             fresh: true,
             ending: Vec::new(),
         };
+        let spool = Spool::new(options.spool_dir.clone(), options.spool_bytes, options.spool_after);
         Self {
             model: RwLock::new(model),
             altered: Mutex::default(),
             doubts: Notify::new(),
             options,
             pool,
+            spool,
             reached: watch::Sender::new(Reached::default()),
             stop: watch::Sender::new(false),
             copies: Semaphore::new(COPIES as usize),
@@ -176,6 +181,7 @@ impl Shared {
             subscribers,
             history_bytes: core.history.bytes(),
             log_bytes,
+            spool_bytes: self.spool.bytes(),
             position: core.position(),
             lag: core.lag,
             unpublished: core.unpublished.clone(),
@@ -271,27 +277,22 @@ impl Shared {
         Ok(reached.parse().is_ok_and(|reached: Lsn| at.lsn > reached))
     }
 
-    /// Which stream runs.
-    pub(super) fn incarnation(&self) -> Result<u64, Error> {
+    /// Which stream runs, and in which history.
+    pub(super) fn incarnation(&self) -> Result<(u64, Epoch), Error> {
         let core = self.core();
         match core.state {
-            State::Ready => Ok(core.incarnation),
+            State::Ready => Ok((core.incarnation, core.epoch)),
             State::Down(_) | State::Stopped => Err(unavailable("the feed of changes is down; try again")),
         }
     }
 
     /// The commits up to `until` that the snapshot does not see; `None` if it must be taken again.
-    pub(super) fn unseen(
-        &self,
-        snapshot: &Snapshot,
-        until: Lsn,
-        incarnation: u64,
-    ) -> Option<(Epoch, Vec<Arc<Commit>>)> {
+    pub(super) fn unseen(&self, snapshot: &Snapshot, until: Lsn, incarnation: u64) -> Option<Vec<Arc<Commit>>> {
         let core = self.core();
         if core.incarnation != incarnation {
             return None;
         }
-        Some((core.epoch, core.history.unseen(snapshot, until)?))
+        core.history.unseen(snapshot, until)
     }
 
     /// The commits after `since` that began before `until`; `None` if not all are held.

@@ -3,14 +3,14 @@
 
 use std::pin::Pin;
 use std::sync::{Arc, PoisonError};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use futures_util::future::WeakShared;
 use futures_util::{FutureExt, Stream};
 use tokio::task::JoinSet;
 
-use super::copy::{self, StartingCopy, Taking};
+use super::copy::{self, Given, Reading, StartingCopy, Taking};
 use super::follow::Reset;
 use super::group::{Extended, Group, Next};
 use super::shared::Shared;
@@ -28,9 +28,18 @@ pub struct Subscription {
 
 enum State {
     Joining(Pin<Box<dyn Future<Output = Result<Joined, Error>> + Send>>),
-    Copying { copy: Arc<StartingCopy>, reason: Reset, index: usize },
+    Copying(Copying),
     Following(Sequence),
     Ended,
+}
+
+/// A copy and how far it has been read.
+struct Copying {
+    copy: Arc<StartingCopy>,
+    reason: Reset,
+    index: usize,
+    /// The message with this index, on its way from its file.
+    reading: Option<Reading>,
 }
 
 /// How a subscriber got to where the log goes on.
@@ -60,8 +69,41 @@ impl Subscription {
         State::Joining(Box::pin(resume(Arc::clone(&self.shared), Arc::clone(&self.group), at, Reset::Lagged)))
     }
 
+    /// Ends with an error.
+    fn fail(&mut self, error: Error) -> Poll<Option<Result<Bytes, Vec<Error>>>> {
+        self.state = State::Ended;
+        Poll::Ready(Some(Err(vec![error.at(&self.group.follow.root_key)])))
+    }
+
     fn start(&self, reason: Reset) -> State {
         State::Joining(Box::pin(start(Arc::clone(&self.shared), Arc::clone(&self.group), reason)))
+    }
+}
+
+impl Copying {
+    /// The next message; `None` after the last.
+    fn poll(
+        &mut self,
+        shared: &Shared,
+        group: &Group,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<Option<Bytes>, Error>> {
+        loop {
+            if let Some(reading) = &mut self.reading {
+                let message = ready!(reading.as_mut().poll(context));
+                self.reading = None;
+                self.index += 1;
+                return Poll::Ready(message.map(Some));
+            }
+            match self.copy.message(&shared.model(), group, self.reason, self.index) {
+                Given::Message(message) => {
+                    self.index += 1;
+                    return Poll::Ready(Ok(Some(message)));
+                }
+                Given::Reading(reading) => self.reading = Some(reading),
+                Given::End => return Poll::Ready(Ok(None)),
+            }
+        }
     }
 }
 
@@ -75,21 +117,16 @@ impl Stream for Subscription {
                 State::Joining(joining) => match joining.as_mut().poll(context) {
                     Poll::Pending => return Poll::Pending,
                     Poll::Ready(Ok(Joined::Resumed(at))) => State::Following(at),
-                    Poll::Ready(Ok(Joined::Copied(copy, reason))) => State::Copying { copy, reason, index: 0 },
-                    Poll::Ready(Err(error)) => {
-                        this.state = State::Ended;
-                        return Poll::Ready(Some(Err(vec![error.at(&this.group.follow.root_key)])));
+                    Poll::Ready(Ok(Joined::Copied(copy, reason))) => {
+                        State::Copying(Copying { copy, reason, index: 0, reading: None })
                     }
+                    Poll::Ready(Err(error)) => return this.fail(error),
                 },
-                State::Copying { copy, reason, index } => {
-                    match copy.message(&this.shared.model(), &this.group, *reason, *index) {
-                        Some(message) => {
-                            *index += 1;
-                            return Poll::Ready(Some(Ok(message)));
-                        }
-                        None => State::Following(copy.at),
-                    }
-                }
+                State::Copying(copying) => match ready!(copying.poll(&this.shared, &this.group, context)) {
+                    Ok(Some(message)) => return Poll::Ready(Some(Ok(message))),
+                    Ok(None) => State::Following(copying.copy.at),
+                    Err(error) => return this.fail(error),
+                },
                 State::Following(at) => match this.group.next(*at, this.place, context) {
                     Next::Pending => return Poll::Pending,
                     Next::Message(sequence, message) => {
@@ -105,10 +142,7 @@ impl Stream for Subscription {
                         this.resume(at)
                     }
                     Next::Restarted(reason) => this.start(reason),
-                    Next::Ended(error) => {
-                        this.state = State::Ended;
-                        return Poll::Ready(Some(Err(vec![error.at(&this.group.follow.root_key)])));
-                    }
+                    Next::Ended(error) => return this.fail(error),
                 },
                 State::Ended => return Poll::Ready(None),
             };
@@ -161,7 +195,10 @@ async fn start(shared: Arc<Shared>, group: Arc<Group>, reason: Reset) -> Result<
             let (shared, group) = (Arc::clone(&shared), Arc::clone(&group));
             let taken: Taking = Box::pin(apart(async move {
                 let copy = Arc::new(copy::take(&shared, &group).await?);
-                group.keep(&copy);
+                group.lend(&copy);
+                if !shared.spool.is_crowded() {
+                    group.keep(&copy);
+                }
                 Ok(copy)
             }));
             let taken = taken.shared();

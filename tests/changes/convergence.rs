@@ -152,3 +152,15 @@ async fn also_with_hardly_any_history() {
     .await;
     converge(world, Duration::from_secs(6)).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn also_with_hardly_any_memory() {
+    let world = World::with(|options| {
+        options.progress_interval = Duration::from_millis(200);
+        // Every copy that is not empty goes to a file, and every commit but the smallest.
+        options.spool_after = 300;
+    })
+    .await;
+    let resets = converge(world, Duration::from_secs(6)).await;
+    assert!(resets.iter().all(|reset| reset == "START"), "{resets:?}");
+}

@@ -4,6 +4,7 @@
 
 mod convergence;
 mod history;
+mod large;
 #[path = "../postgres/mod.rs"]
 mod postgres;
 mod setup;

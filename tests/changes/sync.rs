@@ -440,3 +440,8 @@ async fn every_message_ends_at_a_moment_of_the_whole() {
 async fn also_with_hardly_any_history() {
     every_boundary_is_a_moment(World::with(|options| options.history_bytes = 20_000).await).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn also_with_hardly_any_memory() {
+    every_boundary_is_a_moment(World::with(|options| options.spool_after = 300).await).await;
+}
