@@ -3,7 +3,7 @@
 
 use sqlx::{PgPool, Row};
 
-use crate::model::{Model, ReplicaIdentity};
+use crate::model::{Model, Nature, ReplicaIdentity, Table};
 
 /// How much a finding matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -52,7 +52,11 @@ pub async fn findings(pool: &PgPool, model: &Model) -> Result<Vec<Finding>, sqlx
     let mut findings = replication(pool).await?;
     findings.extend(tables(model));
     findings.extend(model.clashes.iter().map(|clash| {
-        Finding::new(Severity::Note, clash, "Rename one of the two in the database if the name matters to you.")
+        Finding::new(Severity::Note, clash, "Rename one of the two in the database, or name it in a comment (docs/database.md), if the name matters to you.")
+    }));
+    findings.extend(model.ignored.iter().map(|ignored| {
+        let what = format!("Ignored: {ignored}");
+        Finding::new(Severity::Warning, what, "Correct the comment; docs/database.md says what it may hold.")
     }));
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
     Ok(findings)
@@ -123,27 +127,60 @@ async fn replication(pool: &PgPool) -> Result<Vec<Finding>, sqlx::Error> {
 fn tables(model: &Model) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (_, table) in model.tables() {
-        let name = table.sql.quoted();
-        if table.key.is_empty() {
-            findings.push(Finding::new(
-                Severity::Warning,
-                format!("{name} has no primary key: it can be listed, but not written or followed"),
-                "Add a primary key.",
-            ));
-        } else if !table.owned {
-            findings.push(Finding::new(
-                Severity::Warning,
-                format!("{name} belongs to another role: it can be followed only if the publication `everwire` has it"),
-                format!("Let its owner run ALTER PUBLICATION everwire ADD TABLE {name}, or own it."),
-            ));
-        }
-        if !table.key.is_empty() && table.replica_identity != ReplicaIdentity::Full {
-            findings.push(Finding::new(
-                Severity::Warning,
-                format!("{name} does not have REPLICA IDENTITY FULL: a change arrives as PUT instead of PATCH, to every subscription of the table"),
-                format!("ALTER TABLE {name} REPLICA IDENTITY FULL, or start with --replica-identity full."),
-            ));
-        }
+        findings.extend(match table.nature {
+            Nature::Plain | Nature::Partitioned => of_table(table),
+            Nature::View | Nature::MaterializedView | Nature::Foreign => of_view(table),
+        });
+    }
+    findings
+}
+
+fn of_table(table: &Table) -> Vec<Finding> {
+    let name = table.sql.quoted();
+    let warning = |what: String, cure: String| Finding::new(Severity::Warning, what, cure);
+    if table.key.is_empty() {
+        let what = format!("{name} has no primary key: it can be listed, but not written or followed");
+        return vec![warning(what, "Add a primary key.".to_owned())];
+    }
+    if table.inherited {
+        let what = format!(
+            "{name} cannot be followed, since other tables inherit from it: the log does not tell of them under its name"
+        );
+        return vec![warning(what, "Follow the tables that inherit from it; or partition it instead.".to_owned())];
+    }
+    let mut findings = Vec::new();
+    if !table.owned {
+        findings.push(warning(
+            format!("{name} belongs to another role: it can be followed only if the publication `everwire` has it"),
+            format!("Let its owner run ALTER PUBLICATION everwire ADD TABLE {name}, or own it."),
+        ));
+    }
+    if table.replica_identity != ReplicaIdentity::Full {
+        findings.push(warning(
+            format!("{name} does not have REPLICA IDENTITY FULL: a change arrives as PUT instead of PATCH, to every subscription of the table"),
+            format!("ALTER TABLE {name} REPLICA IDENTITY FULL, or start with --replica-identity full."),
+        ));
+    }
+    findings
+}
+
+/// What the log does not tell of.
+fn of_view(table: &Table) -> Vec<Finding> {
+    let name = table.sql.quoted();
+    let (what, command) = match table.nature {
+        Nature::MaterializedView => ("a materialized view", "MATERIALIZED VIEW"),
+        Nature::Foreign => ("a foreign table", "FOREIGN TABLE"),
+        Nature::View | Nature::Plain | Nature::Partitioned => ("a view", "VIEW"),
+    };
+    let log = format!("{name} is {what}: the log does not tell of it, so it cannot be followed");
+    let mut findings =
+        vec![Finding::new(Severity::Note, log, "Follow the tables that its rows come from, several with `sync`.")];
+    if table.key.is_empty() {
+        findings.push(Finding::new(
+            Severity::Note,
+            format!("{name} declares no key: it can be listed, but a row cannot be asked for by its key"),
+            format!("COMMENT ON {command} {name} IS '@graphql({{\"primary_key_columns\": [\"id\"]}})', with columns of its own."),
+        ));
     }
     findings
 }

@@ -150,7 +150,7 @@ pub async fn check(options: &DatabaseOptions) -> Result<(), StartError> {
     for finding in &findings {
         println!("{finding}");
     }
-    println!("{} tables, {} findings.", model.tables.len(), findings.len());
+    println!("{} tables and views, {} findings.", model.tables.len(), findings.len());
     pool.close().await;
     database.close().await;
     if findings.iter().any(|finding| finding.severity == Severity::Problem) {
@@ -312,6 +312,9 @@ fn report(model: &Model) {
     tracing::info!(tables = model.tables().count(), "read the database's catalog");
     for clash in &model.clashes {
         tracing::warn!("{clash}");
+    }
+    for ignored in &model.ignored {
+        tracing::warn!("ignored: {ignored}");
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::decode::{self, Datum, Message, Old, Relation, Unreadable};
 use super::row::{Row, Value};
-use crate::model::{ColumnId, Kind, Model, Table, TableId, Writing};
+use crate::model::{ColumnId, Kind, Model, Nature, Table, TableId, Writing};
 use crate::sequence::{Epoch, Lsn, Sequence};
 
 /// A transaction that has committed.
@@ -265,7 +265,7 @@ fn old_row(table: &Table, map: &[Option<ColumnId>], old: &Old<'_>) -> OldRow {
         // Of a partitioned table the tag tells the identity of the root, the row has what the partition's identity
         // holds: a row with nothing but its key may be no more than that.
         Old::Full(tuple)
-            if table.partitioned
+            if table.nature == Nature::Partitioned
                 && tuple.iter().zip(map).filter(outside_key).all(|(datum, _)| *datum == Datum::Null) =>
         {
             OldRow::Key(key_row(table, map, tuple))

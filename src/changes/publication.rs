@@ -59,7 +59,8 @@ pub(super) async fn keep_up(
 ) -> Result<(Vec<Unpublished>, Vec<TableId>), StartError> {
     let mut found = look(pool, model).await.map_err(|error| failed(&error))?;
     if policy == ReplicaIdentityPolicy::Full {
-        for table in found.iter().filter(|table| table.owned).flat_map(|table| &table.partial) {
+        let own = found.iter().filter(|found| found.owned && !model.table(found.id).inherited);
+        for table in own.flat_map(|found| &found.partial) {
             set_full(pool, table).await;
         }
         found = look(pool, model).await.map_err(|error| failed(&error))?;
@@ -85,6 +86,13 @@ fn failed(error: &sqlx::Error) -> StartError {
 
 fn why_not(found: &Found, table: &Table) -> Option<String> {
     let name = table.sql.quoted();
+    if table.inherited {
+        return Some(
+            "other tables inherit from it, and the log calls the rows of theirs their own only: follow each of those \
+             tables instead"
+                .to_owned(),
+        );
+    }
     match found.identity {
         Identity::Nothing if table.key.is_empty() => Some(format!(
             "it has no primary key: give it one (or, only to publish it, ALTER TABLE {name} REPLICA IDENTITY FULL)"
@@ -100,7 +108,8 @@ fn why_not(found: &Found, table: &Table) -> Option<String> {
 }
 
 async fn look(pool: &PgPool, model: &Model) -> Result<Vec<Found>, sqlx::Error> {
-    let oids: Vec<String> = model.tables().map(|(_, table)| table.oid.to_string()).collect();
+    let logged = model.tables().filter(|(_, table)| table.is_logged());
+    let oids: Vec<String> = logged.map(|(_, table)| table.oid.to_string()).collect();
     let oids = array_literal(oids.iter().map(|oid| Some(oid.as_str())));
     let rows: Vec<(i64, i32, bool, bool, Vec<String>)> =
         sqlx::query_as(include_str!("identity.sql")).bind(oids).bind(PUBLICATION).fetch_all(pool).await?;

@@ -137,7 +137,8 @@ async fn make(shared: &Shared, name: String, generation: u32) -> Result<Option<H
 /// the transactions that wrote their rows of the catalog.
 pub(super) async fn altered_since(shared: &Shared, kept: &HistorySlot) -> Result<Vec<TableId>, sqlx::Error> {
     let model = shared.model();
-    let oids: Vec<String> = model.tables().map(|(_, table)| table.oid.to_string()).collect();
+    let logged = model.tables().filter(|(_, table)| table.is_logged());
+    let oids: Vec<String> = logged.map(|(_, table)| table.oid.to_string()).collect();
     let oids = array_literal(oids.iter().map(|oid| Some(oid.as_str())));
     let altered: Vec<i64> = sqlx::query_scalar(include_str!("altered.sql"))
         .bind(&kept.name)

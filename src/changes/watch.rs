@@ -7,15 +7,36 @@ use sqlx::{AssertSqlSafe, PgPool};
 /// The prefix of the message.
 pub(super) const ALTERED: &str = "everwire.schema";
 
-/// Event, name of the trigger, and which commands: only those that can alter what is served.
-const TRIGGERS: [(&str, &str, &str); 2] = [
+/// Event, name of the trigger, and for which commands: only those that can alter what is served.
+const TRIGGERS: [(&str, &str, &[&str]); 2] = [
     (
         "ddl_command_end",
         "everwire_schema",
-        "WHEN TAG IN ('CREATE TABLE', 'CREATE TABLE AS', 'SELECT INTO', 'ALTER TABLE', 'CREATE INDEX', 'ALTER INDEX', \
-         'ALTER TYPE', 'ALTER DOMAIN', 'CREATE SCHEMA', 'ALTER SCHEMA', 'COMMENT')",
+        &[
+            "CREATE TABLE",
+            "CREATE TABLE AS",
+            "SELECT INTO",
+            "ALTER TABLE",
+            "CREATE VIEW",
+            "ALTER VIEW",
+            "CREATE MATERIALIZED VIEW",
+            "ALTER MATERIALIZED VIEW",
+            "CREATE FOREIGN TABLE",
+            "ALTER FOREIGN TABLE",
+            "CREATE FUNCTION",
+            "ALTER FUNCTION",
+            "CREATE INDEX",
+            "ALTER INDEX",
+            "ALTER TYPE",
+            "ALTER DOMAIN",
+            "CREATE SCHEMA",
+            "ALTER SCHEMA",
+            "GRANT",
+            "REVOKE",
+            "COMMENT",
+        ],
     ),
-    ("sql_drop", "everwire_schema_drop", ""),
+    ("sql_drop", "everwire_schema_drop", &[]),
 ];
 
 /// Makes what is missing of the triggers; asks for the rights of a superuser if something is.
@@ -24,17 +45,19 @@ pub(super) async fn install(pool: &PgPool) -> Result<(), sqlx::Error> {
     sqlx::query("SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended('everwire.watch', 0))")
         .execute(&mut *transaction)
         .await?;
-    let there: Vec<String> = sqlx::query_scalar(
-        "SELECT evtname::pg_catalog.text FROM pg_catalog.pg_event_trigger \
+    let there: Vec<(String, Vec<String>)> = sqlx::query_as(
+        "SELECT evtname::pg_catalog.text, coalesce(evttags, '{}') FROM pg_catalog.pg_event_trigger \
          WHERE evtfoid = pg_catalog.to_regprocedure('everwire.announce()') AND evtenabled = 'A'",
     )
     .fetch_all(&mut *transaction)
     .await?;
-    if TRIGGERS.iter().all(|(_, name, _)| there.iter().any(|other| other == name)) {
+    // A version before this one may have made them for fewer commands.
+    if TRIGGERS.iter().all(|(_, name, tags)| there.iter().any(|(other, known)| other == name && known == tags)) {
         return Ok(());
     }
     sqlx::raw_sql(include_str!("watch.sql")).execute(&mut *transaction).await?;
-    for (event, name, condition) in TRIGGERS {
+    for (event, name, tags) in TRIGGERS {
+        let condition = if tags.is_empty() { String::new() } else { format!("WHEN TAG IN ('{}')", tags.join("', '")) };
         // ALWAYS: also for what is replicated from elsewhere.
         let sql = format!(
             "DROP EVENT TRIGGER IF EXISTS {name};

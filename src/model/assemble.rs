@@ -3,24 +3,19 @@
 use std::collections::HashMap;
 
 use super::catalog::{Catalog, CatalogColumn, CatalogLabel, CatalogTable};
-use super::names::{self, Scope};
-use super::relations;
+use super::names::{self, Scope, Wanted};
 use super::{
     Column, ColumnId, EnumId, EnumType, EnumValue, Kind, Model, Table, TableId, TableNames, UniqueKey, Writing,
 };
+use super::{directives, relations};
 
 /// The model of a catalog.
-pub(super) fn assemble(catalog: &Catalog) -> Model {
+pub(super) fn assemble(mut catalog: Catalog) -> Model {
+    let ignored = directives::apply(&mut catalog);
+    let catalog = &catalog;
     let mut clashes = Vec::new();
     let mut scope = Scope::reserving(names::RESERVED);
-    let table_names: Vec<TableNames> = catalog
-        .tables
-        .iter()
-        .map(|table| {
-            let what = format!("table {}", table.name.quoted());
-            scope.take_family(|number| names::table_names(&table.name.name, number), names::family, &mut clashes, &what)
-        })
-        .collect();
+    let table_names = table_names(catalog, &mut scope, &mut clashes);
     let enums = build_enums(catalog, &mut scope, &mut clashes);
     let enum_ids: HashMap<u32, EnumId> = enums.iter().enumerate().map(|(i, e)| (e.oid, EnumId(i))).collect();
     let mut tables: Vec<Table> = Vec::new();
@@ -38,6 +33,9 @@ pub(super) fn assemble(catalog: &Catalog) -> Model {
             constraints.map(|(name, columns)| (name.clone(), numbers.columns(TableId(index), columns))).collect();
         for columns in &table.unique_keys {
             let columns = numbers.columns(TableId(index), columns);
+            if columns.iter().any(|id| target.column(*id).omitted) {
+                continue;
+            }
             let suffix: Vec<String> = columns.iter().map(|id| names::type_name(&target.column(*id).field)).collect();
             let wanted = format!("{}By{}", target.names.one, suffix.join("And"));
             let field = scope.take(&wanted, &mut clashes, &format!("a unique key of {}", target.sql.quoted()));
@@ -45,7 +43,19 @@ pub(super) fn assemble(catalog: &Catalog) -> Model {
         }
     }
     relations::build(catalog, &mut tables, &numbers, &mut clashes);
-    Model { generation: 0, tables, enums, clashes }
+    Model { generation: 0, tables, enums, clashes, ignored }
+}
+
+fn table_names(catalog: &Catalog, scope: &mut Scope, clashes: &mut Vec<String>) -> Vec<TableNames> {
+    let mut names = vec![None; catalog.tables.len()];
+    for index in names::given_first(&catalog.tables, |table| table.directive.name.is_some()) {
+        let table = &catalog.tables[index];
+        let stem = table.directive.name.as_ref().unwrap_or(&table.name.name);
+        let what = format!("table {}", table.name.quoted());
+        let candidate = |number| names::table_names(stem, number);
+        names[index] = Some(scope.take_family(candidate, names::family, clashes, &what));
+    }
+    names.into_iter().flatten().collect()
 }
 
 /// The numbers (`attnum`) of each table's columns, which differ from their indexes once a column was dropped.
@@ -106,32 +116,37 @@ fn build_table(
     clashes: &mut Vec<String>,
 ) -> Table {
     let mut scope = Scope::reserving(names::RESERVED_FIELDS);
+    let wanted = table.columns.iter().map(|column| Wanted {
+        given: column.directive.name.as_deref(),
+        derived: names::field(&column.name),
+        what: format!("column {}.\"{}\"", table.name.quoted(), column.name),
+    });
+    let fields = scope.take_each(&wanted.collect::<Vec<_>>(), clashes);
     let columns = table
         .columns
         .iter()
-        .map(|column| {
-            let what = format!("column {}.\"{}\"", table.name.quoted(), column.name);
-            Column {
-                number: column.number,
-                version: column.version.clone(),
-                type_oid: column.type_oid,
-                field: scope.take(&names::field(&column.name), clashes, &what),
-                name: column.name.clone(),
-                kind: kind(column, enums),
-                sql_type: column.sql_type.clone(),
-                array_type: column.array_type.clone(),
-                not_null: column.not_null,
-                has_default: column.has_default,
-                writing: match (column.identity.as_str(), column.generated.as_str()) {
-                    ("a", _) => Writing::IdentityAlways,
-                    (_, "") => Writing::Free,
-                    _ => Writing::Generated,
-                },
-                collation: column.collation,
-                comment: description(column.comment.as_deref()),
-                dropped: false,
-                generation: 0,
-            }
+        .zip(fields)
+        .map(|(column, field)| Column {
+            number: column.number,
+            version: column.version.clone(),
+            type_oid: column.type_oid,
+            field,
+            name: column.name.clone(),
+            kind: kind(column, enums),
+            sql_type: column.sql_type.clone(),
+            array_type: column.array_type.clone(),
+            not_null: column.not_null,
+            has_default: column.has_default,
+            writing: match (column.identity.as_str(), column.generated.as_str()) {
+                ("a", _) => Writing::IdentityAlways,
+                (_, "") => Writing::Free,
+                _ => Writing::Generated,
+            },
+            collation: column.collation,
+            comment: description(column.comment.as_deref()),
+            omitted: column.directive.omit,
+            dropped: false,
+            generation: 0,
         })
         .collect();
     Table {
@@ -146,7 +161,9 @@ fn build_table(
         constraints: HashMap::new(),
         replica_identity: table.replica_identity,
         owned: table.owned,
-        partitioned: table.partitioned,
+        nature: table.nature,
+        inherited: table.inherited,
+        writable: table.writable,
         dropped: false,
         generation: 0,
     }

@@ -7,7 +7,8 @@ use serde::Deserialize;
 use sqlx::PgPool;
 
 use super::assemble::assemble;
-use super::{Collation, Model, ReplicaIdentity};
+use super::directives::{ColumnDirective, ForeignKeyDirective, TableDirective};
+use super::{Collation, Model, Nature, ReplicaIdentity};
 use crate::sql::{QualifiedName, array_literal};
 
 /// Reads the tables of `schemas` as they are now.
@@ -18,7 +19,7 @@ pub async fn load(pool: &PgPool, schemas: &[String]) -> Result<Model, sqlx::Erro
     let schemas = array_literal(schemas.iter().map(|schema| Some(schema.as_str())));
     let text: String = sqlx::query_scalar(include_str!("catalog.sql")).bind(schemas).fetch_one(pool).await?;
     let catalog: Catalog = serde_json::from_str(&text).map_err(|error| sqlx::Error::Decode(error.into()))?;
-    Ok(assemble(&catalog))
+    Ok(assemble(catalog))
 }
 
 /// The model, and when that was.
@@ -40,7 +41,7 @@ pub async fn read(pool: &PgPool, schemas: &[String]) -> Result<Reading, sqlx::Er
         concat!("SELECT pg_catalog.pg_current_snapshot()::pg_catalog.text, (", include_str!("catalog.sql"), ")");
     let (snapshot, text): (String, String) = sqlx::query_as(SQL).bind(schemas).fetch_one(pool).await?;
     let catalog: Catalog = serde_json::from_str(&text).map_err(|error| sqlx::Error::Decode(error.into()))?;
-    Ok(Reading { model: assemble(&catalog), snapshot })
+    Ok(Reading { model: assemble(catalog), snapshot })
 }
 
 #[derive(Deserialize)]
@@ -53,7 +54,9 @@ pub(super) struct Catalog {
 pub(super) struct CatalogTable {
     pub(super) oid: u32,
     pub(super) name: QualifiedName,
-    pub(super) partitioned: bool,
+    pub(super) nature: Nature,
+    pub(super) inherited: bool,
+    pub(super) writable: bool,
     pub(super) comment: Option<String>,
     pub(super) replica_identity: ReplicaIdentity,
     pub(super) owned: bool,
@@ -62,6 +65,8 @@ pub(super) struct CatalogTable {
     pub(super) unique_keys: Vec<Vec<i16>>,
     pub(super) foreign_keys: Vec<CatalogForeignKey>,
     pub(super) constraints: HashMap<String, Vec<i16>>,
+    #[serde(skip)]
+    pub(super) directive: TableDirective,
 }
 
 #[derive(Deserialize)]
@@ -81,14 +86,20 @@ pub(super) struct CatalogColumn {
     pub(super) generated: String,
     pub(super) collation: Collation,
     pub(super) comment: Option<String>,
+    #[serde(skip)]
+    pub(super) directive: ColumnDirective,
 }
 
 #[derive(Deserialize)]
 pub(super) struct CatalogForeignKey {
+    pub(super) name: String,
     pub(super) columns: Vec<i16>,
     pub(super) target: u32,
     pub(super) target_columns: Vec<i16>,
+    pub(super) validated: bool,
     pub(super) comment: Option<String>,
+    #[serde(skip)]
+    pub(super) directive: ForeignKeyDirective,
 }
 
 #[derive(Deserialize)]

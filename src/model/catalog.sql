@@ -6,7 +6,7 @@ WITH served AS (
 ), tables AS (
   SELECT c.*, s.nspname, s.position
   FROM pg_catalog.pg_class c JOIN served s ON s.oid = c.relnamespace
-  WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relpersistence = 'p'
+  WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition AND c.relpersistence = 'p'
     AND c.relname <> '_sqlx_migrations'
     AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d
                     WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
@@ -25,7 +25,9 @@ WITH served AS (
       'not_null', a.attnotnull OR ty.typnotnull,
       'has_default', a.atthasdef OR a.attidentity <> '' OR ty.typdefault IS NOT NULL,
       'identity', a.attidentity,
-      'generated', a.attgenerated,
+      -- Of a view that can be written some columns may be computed.
+      'generated', CASE WHEN t.relkind = 'v' AND NOT pg_catalog.pg_column_is_updatable(t.oid, a.attnum, false)
+                   THEN 'v' ELSE a.attgenerated::text END,
       'collation', CASE
           WHEN a.attcollation = 0 THEN 'bytes'
           WHEN NOT co.collisdeterministic THEN 'equivalence'
@@ -61,7 +63,11 @@ SELECT json_build_object(
     SELECT json_agg(json_build_object(
         'oid', t.oid::bigint,
         'name', json_build_object('schema', t.nspname, 'name', t.relname),
-        'partitioned', t.relkind = 'p',
+        'nature', t.relkind,
+        'inherited', t.relkind = 'r' AND EXISTS (SELECT FROM pg_catalog.pg_inherits i WHERE i.inhparent = t.oid),
+        -- Of views only those that Postgres itself rewrites, and only if they take all three: 8, 4 and 16.
+        'writable', t.relkind IN ('r', 'p')
+          OR t.relkind = 'v' AND pg_catalog.pg_relation_is_updatable(t.oid, false) & 28 = 28,
         'comment', pg_catalog.obj_description(t.oid, 'pg_class'),
         'replica_identity', t.relreplident,
         'owned', pg_catalog.pg_has_role(t.relowner, 'USAGE'),
@@ -76,6 +82,7 @@ SELECT json_build_object(
         'foreign_keys', coalesce((
           SELECT json_agg(json_build_object(
               'name', k.conname, 'columns', k.conkey, 'target', k.confrelid::bigint, 'target_columns', k.confkey,
+              'validated', k.convalidated,
               'comment', pg_catalog.obj_description(k.oid, 'pg_constraint')) ORDER BY k.conname)
           FROM pg_catalog.pg_constraint k
           WHERE k.conrelid = t.oid AND k.contype = 'f' AND k.conparentid = 0), '[]'),

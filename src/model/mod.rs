@@ -3,6 +3,7 @@
 
 mod assemble;
 mod catalog;
+mod directives;
 mod kinds;
 mod names;
 mod relations;
@@ -43,6 +44,8 @@ pub struct Model {
     pub enums: Vec<EnumType>,
     /// Names that had to give way to another, for the log and `everwire check`: always the same ones.
     pub clashes: Vec<String>,
+    /// Directives in comments that make no sense here, and why; likewise.
+    pub ignored: Vec<String>,
 }
 
 impl Model {
@@ -68,7 +71,27 @@ impl Model {
     }
 }
 
-/// One table, for as long as it has the same names in GraphQL.
+/// What a table is in the database. <https://www.postgresql.org/docs/current/catalog-pg-class.html>
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+pub enum Nature {
+    /// A table of its own, or a parent or child of others.
+    #[serde(rename = "r")]
+    Plain,
+    /// A partitioned table; its changes are published as its own.
+    #[serde(rename = "p")]
+    Partitioned,
+    /// A view.
+    #[serde(rename = "v")]
+    View,
+    /// A materialized view.
+    #[serde(rename = "m")]
+    MaterializedView,
+    /// A table of another server.
+    #[serde(rename = "f")]
+    Foreign,
+}
+
+/// One table or view, for as long as it has the same names in GraphQL.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Table {
     /// `pg_class.oid`.
@@ -82,7 +105,7 @@ pub struct Table {
     /// Columns in the order of their numbers; those found later come last, those that are gone stay as
     /// [`Column::dropped`].
     pub columns: Vec<Column>,
-    /// Columns of the primary key; empty where there is none.
+    /// Columns of the primary key, or of the one that the comment of a view declares; empty where there is none.
     pub key: Vec<ColumnId>,
     /// Unique constraints beside the primary key, each with the suffix of its field (`BySlug`).
     pub unique_keys: Vec<UniqueKey>,
@@ -94,8 +117,12 @@ pub struct Table {
     pub replica_identity: ReplicaIdentity,
     /// The connected role owns it (and so may publish it and set its replica identity).
     pub owned: bool,
-    /// A partitioned table; its changes are published as its own.
-    pub partitioned: bool,
+    /// What it is.
+    pub nature: Nature,
+    /// Other tables inherit from it, so that rows of theirs are rows of it; the log calls them theirs only.
+    pub inherited: bool,
+    /// Rows of it can be inserted, updated and deleted.
+    pub writable: bool,
     /// It is gone, or has other names in GraphQL: nothing but memory of it.
     pub dropped: bool,
     /// The generation of the model in which it came, or got another primary key.
@@ -108,10 +135,33 @@ impl Table {
         &self.columns[id.0]
     }
 
-    /// Every column that is there, with its index.
+    /// Every column that is there, with its index; without those that a comment hides.
     pub fn columns(&self) -> impl Iterator<Item = (ColumnId, &Column)> {
+        self.all_columns().filter(|(_, column)| !column.omitted)
+    }
+
+    /// Every column that is there, hidden or not.
+    pub fn all_columns(&self) -> impl Iterator<Item = (ColumnId, &Column)> {
         let all = self.columns.iter().enumerate().map(|(index, column)| (ColumnId(index), column));
         all.filter(|(_, column)| !column.dropped)
+    }
+
+    /// Whether clients may write its rows, which takes a key to name them by.
+    pub fn is_written(&self) -> bool {
+        self.writable && !self.key.is_empty()
+    }
+
+    /// Whether the log tells of it. It knows tables, no views.
+    pub fn is_logged(&self) -> bool {
+        match self.nature {
+            Nature::Plain | Nature::Partitioned => true,
+            Nature::View | Nature::MaterializedView | Nature::Foreign => false,
+        }
+    }
+
+    /// Whether there are subscriptions to it, which takes a key to tell its rows apart.
+    pub fn is_followed(&self) -> bool {
+        self.is_logged() && !self.key.is_empty()
     }
 
     /// The relation with this index.
@@ -121,7 +171,7 @@ impl Table {
 
     /// The column with this SQL name.
     pub fn column_by_name(&self, name: &str) -> Option<ColumnId> {
-        self.columns().find(|(_, column)| column.name == name).map(|(id, _)| id)
+        self.all_columns().find(|(_, column)| column.name == name).map(|(id, _)| id)
     }
 
     /// The column with this GraphQL field.
@@ -170,6 +220,8 @@ pub struct Column {
     pub collation: Collation,
     /// The column's SQL comment.
     pub comment: Option<String>,
+    /// Its comment hides it.
+    pub omitted: bool,
     /// It is gone, or was altered and came back with another index: nothing but memory of it.
     pub dropped: bool,
     /// The generation of the model in which it came.
@@ -210,19 +262,39 @@ pub struct UniqueKey {
     pub field: String,
 }
 
-/// A way from the rows of one table to the rows of another, given by a foreign key.
+/// A way from the rows of one table to the rows of another, given by a foreign key, or by two in a join table.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Relation {
     /// Name in GraphQL.
     pub field: String,
     /// The table at the other end.
     pub target: TableId,
-    /// Pairs of equal columns: here, there.
-    pub columns: Vec<(ColumnId, ColumnId)>,
+    /// What a row here and a row there have in common.
+    pub join: Join,
     /// How many rows are there.
     pub cardinality: Cardinality,
     /// The comment of the foreign key.
     pub comment: Option<String>,
+}
+
+/// What the rows at both ends of a relation have in common.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Join {
+    /// Pairs of equal columns: here, there.
+    Columns(Vec<(ColumnId, ColumnId)>),
+    /// A row of a join table refers to both.
+    Through(Through),
+}
+
+/// The way through a join table, whose primary key is two foreign keys.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Through {
+    /// The join table.
+    pub table: TableId,
+    /// Pairs of equal columns: here, in the join table.
+    pub near: Vec<(ColumnId, ColumnId)>,
+    /// Pairs of equal columns: in the join table, there.
+    pub far: Vec<(ColumnId, ColumnId)>,
 }
 
 /// How many rows a relation leads to.

@@ -24,6 +24,16 @@ impl Scope {
         self.take_family(|number| numbered(wanted, number), |name| vec![name.clone()], clashes, what)
     }
 
+    /// Takes a name for each, those that were given before those that are only derived.
+    pub(super) fn take_each(&mut self, wanted: &[Wanted<'_>], clashes: &mut Vec<String>) -> Vec<String> {
+        let mut taken = vec![String::new(); wanted.len()];
+        for index in given_first(wanted, |wanted| wanted.given.is_some()) {
+            let Wanted { given, derived, what } = &wanted[index];
+            taken[index] = self.take(given.unwrap_or(derived), clashes, what);
+        }
+        taken
+    }
+
     /// Takes the first candidate of which all derived names are free.
     pub(super) fn take_family<T>(
         &mut self,
@@ -46,6 +56,23 @@ impl Scope {
             number += 1;
         }
     }
+}
+
+/// A name that something wants in a scope.
+pub(super) struct Wanted<'a> {
+    /// What a comment says it is called.
+    pub(super) given: Option<&'a str>,
+    /// What it is called otherwise.
+    pub(super) derived: String,
+    /// What it is, for a report.
+    pub(super) what: String,
+}
+
+/// In which order names are taken: those given first, since who asks for a name should get it.
+pub(super) fn given_first<T>(items: &[T], given: impl Fn(&T) -> bool) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..items.len()).collect();
+    order.sort_by_key(|index| !given(&items[*index]));
+    order
 }
 
 fn numbered(name: &str, number: usize) -> String {
@@ -185,6 +212,12 @@ pub(super) fn reference(column: &str, target_one: &str) -> String {
         Some(stem) if !stem.is_empty() => field(stem),
         _ => format!("{target_one}By{}", type_name(column)),
     }
+}
+
+/// Whether it is a GraphQL name, and none that introspection keeps for itself.
+/// <https://spec.graphql.org/September2025/#Name>
+pub(super) fn is_legal(name: &str) -> bool {
+    !name.is_empty() && legal(name) == name
 }
 
 /// A GraphQL name that keeps as much of `text` as it can: letters, digits and `_`, no digit first, not `__` first.

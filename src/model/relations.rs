@@ -1,22 +1,107 @@
-//! Where does a row lead to? Each foreign key is two ways: from the row that refers, and back.
+//! Where does a row lead to? Each foreign key is two ways: from the row that refers, and back. A join table, whose
+//! primary key is two foreign keys, is one way more for each of the two tables: to the other one.
 
 use std::collections::HashMap;
 
 use super::assemble::{Numbers, description};
-use super::catalog::Catalog;
+use super::catalog::{Catalog, CatalogForeignKey};
 use super::names::{self, Scope};
-use super::{Cardinality, ColumnId, Relation, Table, TableId};
+use super::{Cardinality, ColumnId, Join, Relation, Table, TableId, Through};
+
+/// A foreign key between two tables that are served.
+struct Reference<'a> {
+    here: TableId,
+    there: TableId,
+    /// Pairs of equal columns: here, there.
+    pairs: Vec<(ColumnId, ColumnId)>,
+    catalog: &'a CatalogForeignKey,
+}
+
+impl Reference<'_> {
+    fn own(&self) -> Vec<ColumnId> {
+        self.pairs.iter().map(|(own, _)| *own).collect()
+    }
+
+    fn back(&self) -> Vec<(ColumnId, ColumnId)> {
+        self.pairs.iter().map(|(own, target)| (*target, *own)).collect()
+    }
+}
 
 /// Gives every table its relations.
 pub(super) fn build(catalog: &Catalog, tables: &mut [Table], numbers: &Numbers, clashes: &mut Vec<String>) {
-    let ids: HashMap<u32, TableId> = catalog.tables.iter().enumerate().map(|(i, t)| (t.oid, TableId(i))).collect();
-    let mut scopes: Vec<Scope> = tables
-        .iter()
-        .map(|table| {
-            let columns = table.columns.iter().map(|column| column.field.as_str());
-            Scope::reserving(columns.chain(names::RESERVED_FIELDS))
-        })
-        .collect();
+    let references = references(catalog, tables, numbers);
+    let mut fields = Fields {
+        scopes: tables
+            .iter()
+            .map(|table| {
+                let columns = table.columns.iter().map(|column| column.field.as_str());
+                Scope::reserving(columns.chain(names::RESERVED_FIELDS))
+            })
+            .collect(),
+        clashes,
+    };
+    let given = |name: &Option<String>| name.is_some();
+    let mut forwards = vec![None; references.len()];
+    let mut backs = vec![None; references.len()];
+    // Names that were given first, those that are only derived after: who asks for a name should get it.
+    for (index, reference) in references.iter().enumerate() {
+        let directive = &reference.catalog.directive;
+        forwards[index] = directive.foreign_name.as_deref().map(|name| fields.forward(tables, reference, name));
+        backs[index] = directive.local_name.as_deref().map(|name| fields.back(tables, reference, name));
+    }
+    for (index, reference) in references.iter().enumerate().filter(|(_, r)| !given(&r.catalog.directive.foreign_name)) {
+        forwards[index] = Some(fields.forward(tables, reference, &forward_name(tables, reference)));
+    }
+    for (index, reference) in references.iter().enumerate().filter(|(_, r)| !given(&r.catalog.directive.local_name)) {
+        let forward = forwards[index].as_deref().unwrap_or_default();
+        backs[index] = Some(fields.back(tables, reference, &back_name(tables, &references, reference, forward)));
+    }
+    let through = through(tables, &references, &forwards, &mut fields);
+    for ((reference, forward), back) in references.iter().zip(forwards).zip(backs) {
+        let columns = &tables[reference.here.0].columns;
+        let required = reference.catalog.validated && reference.pairs.iter().all(|(own, _)| columns[own.0].not_null);
+        let single = is_single(&tables[reference.here.0], reference);
+        tables[reference.here.0].relations.push(Relation {
+            field: forward.unwrap_or_default(),
+            target: reference.there,
+            join: Join::Columns(reference.pairs.clone()),
+            cardinality: Cardinality::One { required },
+            comment: description(reference.catalog.comment.as_deref()),
+        });
+        tables[reference.there.0].relations.push(Relation {
+            field: back.unwrap_or_default(),
+            target: reference.here,
+            join: Join::Columns(reference.back()),
+            cardinality: if single { Cardinality::One { required: false } } else { Cardinality::Many },
+            comment: None,
+        });
+    }
+    for (table, relation) in through {
+        tables[table.0].relations.push(relation);
+    }
+}
+
+/// The fields that are taken in each table.
+struct Fields<'a> {
+    scopes: Vec<Scope>,
+    clashes: &'a mut Vec<String>,
+}
+
+impl Fields<'_> {
+    fn forward(&mut self, tables: &[Table], reference: &Reference<'_>, wanted: &str) -> String {
+        let what = format!("a foreign key of {}", tables[reference.here.0].sql.quoted());
+        self.scopes[reference.here.0].take(wanted, self.clashes, &what)
+    }
+
+    fn back(&mut self, tables: &[Table], reference: &Reference<'_>, wanted: &str) -> String {
+        let (here, there) = (&tables[reference.here.0].sql, &tables[reference.there.0].sql);
+        let what = format!("the way from {} back to {}", there.quoted(), here.quoted());
+        self.scopes[reference.there.0].take(wanted, self.clashes, &what)
+    }
+}
+
+fn references<'a>(catalog: &'a Catalog, tables: &[Table], numbers: &Numbers) -> Vec<Reference<'a>> {
+    let ids: HashMap<u32, TableId> = tables.iter().enumerate().map(|(i, table)| (table.oid, TableId(i))).collect();
     let mut references = Vec::new();
     for (index, table) in catalog.tables.iter().enumerate() {
         let here = TableId(index);
@@ -26,42 +111,72 @@ pub(super) fn build(catalog: &Catalog, tables: &mut [Table], numbers: &Numbers, 
             };
             let columns = numbers.columns(here, &foreign_key.columns);
             let targets = numbers.columns(there, &foreign_key.target_columns);
-            let one = &tables[there.0].names.one;
-            let wanted = match columns.as_slice() {
-                [column] => names::reference(&tables[index].column(*column).name, one),
-                _ => one.clone(),
-            };
-            let what = format!("a foreign key of {}", tables[index].sql.quoted());
-            let field = scopes[index].take(&wanted, clashes, &what);
-            let required = columns.iter().all(|column| tables[index].column(*column).not_null);
-            let pairs: Vec<_> = columns.into_iter().zip(targets).collect();
-            tables[index].relations.push(Relation {
-                field: field.clone(),
-                target: there,
-                columns: pairs.clone(),
-                cardinality: Cardinality::One { required },
-                comment: description(foreign_key.comment.as_deref()),
-            });
-            references.push((here, there, pairs, field));
+            let pairs = columns.into_iter().zip(targets).collect();
+            references.push(Reference { here, there, pairs, catalog: foreign_key });
         }
     }
-    for (here, there, pairs, forward) in &references {
-        let alone = references.iter().filter(|other| (other.0, other.1) == (*here, *there)).count() == 1;
-        let child = &tables[here.0];
-        let own: Vec<ColumnId> = pairs.iter().map(|(column, _)| *column).collect();
-        let unique = |key: &[ColumnId]| !key.is_empty() && key.iter().all(|column| own.contains(column));
-        let single = unique(&child.key) || child.unique_keys.iter().any(|key| unique(&key.columns));
-        let stem = if single { &child.names.one } else { &child.names.many };
-        let wanted =
-            if alone && here != there { stem.clone() } else { format!("{stem}By{}", names::type_name(forward)) };
-        let what = format!("the way from {} back to {}", tables[there.0].sql.quoted(), child.sql.quoted());
-        let relation = Relation {
-            field: scopes[there.0].take(&wanted, clashes, &what),
-            target: *here,
-            columns: pairs.iter().map(|(column, target)| (*target, *column)).collect(),
-            cardinality: if single { Cardinality::One { required: false } } else { Cardinality::Many },
-            comment: None,
-        };
-        tables[there.0].relations.push(relation);
+    references
+}
+
+fn forward_name(tables: &[Table], reference: &Reference<'_>) -> String {
+    let one = &tables[reference.there.0].names.one;
+    match reference.pairs.as_slice() {
+        [(column, _)] => names::reference(&tables[reference.here.0].column(*column).name, one),
+        _ => one.clone(),
     }
+}
+
+fn back_name(tables: &[Table], references: &[Reference<'_>], reference: &Reference<'_>, forward: &str) -> String {
+    let (here, there) = (reference.here, reference.there);
+    let alone = references.iter().filter(|other| (other.here, other.there) == (here, there)).count() == 1;
+    let child = &tables[here.0];
+    let stem = if is_single(child, reference) { &child.names.one } else { &child.names.many };
+    if alone && here != there { stem.clone() } else { format!("{stem}By{}", names::type_name(forward)) }
+}
+
+/// Whether at most one row refers to each row.
+fn is_single(child: &Table, reference: &Reference<'_>) -> bool {
+    let own = reference.own();
+    let unique = |key: &[ColumnId]| !key.is_empty() && key.iter().all(|column| own.contains(column));
+    unique(&child.key) || child.unique_keys.iter().any(|key| unique(&key.columns))
+}
+
+/// The ways through join tables: from each of the two tables that one refers to by its primary key, to the other.
+fn through(
+    tables: &[Table],
+    references: &[Reference<'_>],
+    forwards: &[Option<String>],
+    fields: &mut Fields<'_>,
+) -> Vec<(TableId, Relation)> {
+    let mut found = Vec::new();
+    for (index, join) in tables.iter().enumerate().filter(|(_, table)| table.is_logged()) {
+        let within = |(_, reference): &(usize, &Reference<'_>)| {
+            reference.here == TableId(index) && reference.own().iter().all(|column| join.key.contains(column))
+        };
+        let keys: Vec<(usize, &Reference<'_>)> = references.iter().enumerate().filter(within).collect();
+        let [first, second] = keys.as_slice() else { continue };
+        let columns: Vec<ColumnId> = [first.1.own(), second.1.own()].concat();
+        if columns.len() != join.key.len() || !join.key.iter().all(|column| columns.contains(column)) {
+            continue;
+        }
+        for (near, (far_index, far)) in [(first.1, second), (second.1, first)] {
+            let many = &tables[far.there.0].names.many;
+            // From a table to itself there are two ways: it is said by which of the foreign keys.
+            let wanted = match forwards[*far_index].as_deref() {
+                Some(forward) if near.there == far.there => format!("{many}By{}", names::type_name(forward)),
+                _ => many.clone(),
+            };
+            let (here, there) = (&tables[near.there.0].sql, &tables[far.there.0].sql);
+            let what = format!("the way from {} through {} to {}", here.quoted(), join.sql.quoted(), there.quoted());
+            let relation = Relation {
+                field: fields.scopes[near.there.0].take(&wanted, fields.clashes, &what),
+                target: far.there,
+                join: Join::Through(Through { table: TableId(index), near: near.back(), far: far.pairs.clone() }),
+                cardinality: Cardinality::Many,
+                comment: None,
+            };
+            found.push((near.there, relation));
+        }
+    }
+    found
 }

@@ -2,7 +2,7 @@
 //! before it: what is still the same keeps its id, what is gone stays as memory, what is new or altered comes last.
 //! So whatever holds an id (rows, filters, selections) stays right without being touched.
 
-use super::{Column, ColumnId, EnumId, EnumType, Kind, Model, Table, TableId};
+use super::{Column, ColumnId, EnumId, EnumType, Join, Kind, Model, Table, TableId, Through};
 
 impl Model {
     /// `fresh` with the ids of this model; `None` if it says the same.
@@ -12,7 +12,13 @@ impl Model {
     /// ALTER COLUMN … TYPE … USING computed anew, is another column.
     pub fn succeeded_by(&self, fresh: Model) -> Option<Model> {
         let generation = self.generation + 1;
-        let mut next = Self { generation, enums: fresh.enums, clashes: fresh.clashes, tables: self.tables.clone() };
+        let mut next = Self {
+            generation,
+            enums: fresh.enums,
+            clashes: fresh.clashes,
+            ignored: fresh.ignored,
+            tables: self.tables.clone(),
+        };
         next.tables.iter_mut().for_each(|table| table.dropped = true);
         let places: Vec<TableId> = fresh.tables.iter().map(|table| self.place_of(table, &mut next.tables)).collect();
         let columns: Vec<Vec<ColumnId>> = fresh
@@ -51,7 +57,8 @@ impl Model {
                 !other.dropped
                     && (other.number, &other.version, other.type_oid)
                         == (column.number, &column.version, column.type_oid)
-                    && (&other.field, other.collation) == (&column.field, column.collation)
+                    && (&other.field, other.collation, other.omitted)
+                        == (&column.field, column.collation, column.omitted)
                     && self.same_kind(&other.kind, enums, &column.kind)
             };
             known.iter().position(same).map_or_else(
@@ -100,9 +107,7 @@ fn renumbered(
         }
     }
     let relations = table.relations.into_iter().map(|mut relation| {
-        let there = &columns[relation.target.0];
-        let pairs = relation.columns.iter();
-        relation.columns = pairs.map(|(here, target)| (columns[index][here.0], there[target.0])).collect();
+        relation.join = renumbered_join(&relation.join, (TableId(index), relation.target), places, columns);
         relation.target = places[relation.target.0];
         relation
     });
@@ -121,9 +126,29 @@ fn renumbered(
     }
 }
 
+/// The same of a join between two tables, by their places among those just read.
+fn renumbered_join(
+    join: &Join,
+    (here, there): (TableId, TableId),
+    places: &[TableId],
+    columns: &[Vec<ColumnId>],
+) -> Join {
+    let pairs = |pairs: &[(ColumnId, ColumnId)], from: TableId, to: TableId| {
+        pairs.iter().map(|(a, b)| (columns[from.0][a.0], columns[to.0][b.0])).collect()
+    };
+    match join {
+        Join::Columns(own) => Join::Columns(pairs(own, here, there)),
+        Join::Through(Through { table, near, far }) => Join::Through(Through {
+            table: places[table.0],
+            near: pairs(near, here, *table),
+            far: pairs(far, *table, there),
+        }),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::super::{Collation, ReplicaIdentity, TableNames, Writing};
+    use super::super::{Collation, Nature, ReplicaIdentity, TableNames, Writing};
     use super::*;
     use crate::sql::QualifiedName;
 
@@ -142,6 +167,7 @@ mod tests {
             writing: Writing::Free,
             collation: Collation::Bytes,
             comment: None,
+            omitted: false,
             dropped: false,
             generation: 0,
         }
@@ -160,7 +186,9 @@ mod tests {
             constraints: std::collections::HashMap::new(),
             replica_identity: ReplicaIdentity::Full,
             owned: true,
-            partitioned: false,
+            nature: Nature::Plain,
+            inherited: false,
+            writable: true,
             dropped: false,
             generation: 0,
         }

@@ -46,6 +46,10 @@ pub fn public_error(model: &Model, error: &sqlx::Error) -> Error {
         "23503" => broken(Code::DataReference, reference_message(error), table, error),
         "23502" => broken(Code::DataNull, "a value is required", table, error),
         "23514" => broken(Code::DataCheck, "the value is not allowed", table, error),
+        // A key that a comment declares, or that of a table that others inherit from.
+        "21000" if error.message().starts_with("more than one row returned") => {
+            Error::new(Code::DataConflict, "more than one row has this key: the database does not keep it unique")
+        }
         // A message that a trigger or function of the database raised for its callers.
         "P0001" => Error::new(Code::DataCheck, error.message()),
         "40001" | "40P01" | "55P03" => Error::new(Code::Retry, "another transaction was in the way; try again"),

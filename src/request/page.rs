@@ -8,7 +8,7 @@ use super::rows::{Parent, Rows, write_join, write_key, write_typename};
 use crate::error::{Code, Error};
 use crate::filter::Filter;
 use crate::input::Input;
-use crate::model::Table;
+use crate::model::{Model, Table};
 use crate::operation::Field;
 use crate::schema::{ConnectionField, Meaning};
 use crate::sql::{QualifiedName, Statement};
@@ -76,10 +76,10 @@ impl Page {
         self.offset + self.rows
     }
 
-    fn write_where(&self, table: &Table, alias: &str, parent: Option<Parent<'_>>, sql: &mut Statement) {
+    fn write_where(&self, model: &Model, table: &Table, alias: &str, parent: Option<Parent<'_>>, sql: &mut Statement) {
         sql.keyword(" WHERE ");
         if let Some(parent) = parent {
-            write_join(parent, table, alias, sql);
+            write_join(model, parent, table, alias, sql);
             sql.keyword(" AND ");
         }
         self.filter.write(table, alias, sql);
@@ -189,7 +189,7 @@ fn write_rows(
         sql.keyword(" AS ").identifier(CURSOR);
     }
     sql.keyword(" FROM ").qualified(&table.sql).keyword(" AS ").identifier(&alias);
-    page.write_where(table, &alias, parent, sql);
+    page.write_where(rows.planner.model(), table, &alias, parent, sql);
     let back = match page.walk {
         Walk::Forwards => Walk::Backwards,
         Walk::Backwards => Walk::Forwards,
@@ -302,7 +302,7 @@ impl<'a> Connection<'a, '_> {
         let alias = rows.alias();
         std::mem::swap(&mut head.binds, &mut self.tail.binds);
         head.keyword("(SELECT pg_catalog.count(*) FROM ").qualified(&self.table.sql).keyword(" AS ").identifier(&alias);
-        self.page.write_where(self.table, &alias, self.parent, head);
+        self.page.write_where(rows.planner.model(), self.table, &alias, self.parent, head);
         head.keyword(")");
         std::mem::swap(&mut head.binds, &mut self.tail.binds);
     }

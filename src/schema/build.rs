@@ -97,12 +97,14 @@ pub(super) fn build(model: &Model) -> (dynamic::SchemaBuilder, Meanings) {
             continue;
         }
         rows::register(&mut schema, model, id, table);
-        if !table.key.is_empty() {
+        if table.is_written() {
             writes::register(&mut schema, model, id, table);
+        }
+        if table.is_followed() {
             changes::register(&mut schema, model, id, table);
         }
     }
-    if model.tables().any(|(_, table)| !table.key.is_empty()) {
+    if model.tables().any(|(_, table)| table.is_followed()) {
         changes::register_sync(&mut schema, model);
     }
     if model.tables().all(|(_, table)| table.columns().next().is_none()) {

@@ -72,7 +72,7 @@ pub(super) fn register_sync(schema: &mut Builder, model: &Model) {
          of its starting copy, which is of one moment for all tables.",
     );
     let mut object = envelope(schema, object);
-    for (id, table) in model.tables().filter(|(_, table)| !table.key.is_empty()) {
+    for (id, table) in model.tables().filter(|(_, table)| table.is_followed()) {
         let names = &table.names;
         schema.note("Sync", &names.many, Meaning::SyncRows(id));
         let field = constant(&names.many, TypeRef::named_nn_list_nn(format!("{}Change", names.type_name)))

@@ -5,7 +5,7 @@ use async_graphql::dynamic::{Field, InputObject, InputValue, Object, TypeRef};
 use super::build::{Builder, constant, key_arguments};
 use super::meaning::{ConnectionField, Meaning};
 use super::scalars::{filter_name, value_type};
-use crate::model::{Cardinality, Model, RelationId, Table, TableId, is_orderable};
+use crate::model::{Cardinality, ColumnId, Join, Model, Relation, RelationId, Table, TableId, is_orderable};
 
 pub(super) fn register(schema: &mut Builder, model: &Model, id: TableId, table: &Table) {
     row(schema, model, table);
@@ -41,25 +41,31 @@ fn row(schema: &mut Builder, model: &Model, table: &Table) {
                 list_arguments(constant(&relation.field, ty), target)
             }
         };
-        let description = relation.comment.clone().unwrap_or_else(|| relation_description(table, target, index));
+        let description = relation.comment.clone().unwrap_or_else(|| relation_description(model, table, relation));
         schema.note(name, &relation.field, Meaning::Relation(RelationId(index)));
         object = object.field(field.description(description));
     }
     schema.register(object);
 }
 
-fn relation_description(table: &Table, target: &Table, index: usize) -> String {
-    let relation = table.relation(RelationId(index));
-    let pairs: Vec<String> = relation
-        .columns
-        .iter()
-        .map(|(here, there)| format!("`{}` = `{}`", target.column(*there).field, table.column(*here).field))
-        .collect();
+fn relation_description(model: &Model, table: &Table, relation: &Relation) -> String {
+    let target = model.table(relation.target);
     let subject = match relation.cardinality {
         Cardinality::One { .. } => format!("The `{}`", target.names.type_name),
         Cardinality::Many => format!("Every `{}`", target.names.type_name),
     };
-    format!("{subject} with {}.", pairs.join(" and "))
+    match &relation.join {
+        Join::Columns(pairs) => {
+            let pair = |(here, there): &(ColumnId, ColumnId)| {
+                format!("`{}` = `{}`", target.column(*there).field, table.column(*here).field)
+            };
+            format!("{subject} with {}.", pairs.iter().map(pair).collect::<Vec<_>>().join(" and "))
+        }
+        Join::Through(through) => {
+            let join = &model.table(through.table).names.type_name;
+            format!("{subject} that a `{join}` ties to this `{}`.", table.names.type_name)
+        }
+    }
 }
 
 fn filter(schema: &mut Builder, model: &Model, table: &Table) {

@@ -1,0 +1,71 @@
+//! A server over the example database with some tables of a test more, and the ways to ask it and the database.
+
+use everwire::model::Model;
+use reqwest::Client;
+use serde_json::{Value, json};
+use sqlx::{AssertSqlSafe, PgPool, raw_sql};
+
+use crate::world::{Server, World};
+
+/// The server, a client of it, and connections to its database.
+pub(crate) struct Target {
+    /// The server.
+    pub(crate) server: Server,
+    /// Its database, as another program has it.
+    pub(crate) pool: PgPool,
+    http: Client,
+}
+
+impl Target {
+    /// Over a database to which this was done.
+    pub(crate) async fn start(sql: &str) -> Self {
+        Self::serving(sql, &[]).await
+    }
+
+    /// The same, with flags.
+    pub(crate) async fn serving(sql: &str, flags: &[&str]) -> Self {
+        let world = World::start().await;
+        let pool = world.pool().await;
+        raw_sql(AssertSqlSafe(sql)).execute(&pool).await.expect("tables");
+        Self { server: Server::over(world, flags).await, pool, http: Client::new() }
+    }
+
+    /// The whole answer.
+    pub(crate) async fn send(&self, query: &str) -> Value {
+        self.send_with(query, &json!({})).await
+    }
+
+    /// The whole answer, with variables.
+    pub(crate) async fn send_with(&self, query: &str, variables: &Value) -> Value {
+        let body = json!({ "query": query, "variables": variables });
+        let request = self.http.post(format!("{}/graphql", self.server.base)).json(&body);
+        request.send().await.expect("an answer").json().await.expect("JSON")
+    }
+
+    /// The data of an answer without errors.
+    pub(crate) async fn data(&self, query: &str) -> Value {
+        let mut answer = self.send(query).await;
+        assert!(answer.get("errors").is_none(), "{answer} for {query}");
+        answer["data"].take()
+    }
+
+    /// The message of the only error of an answer.
+    pub(crate) async fn refusal(&self, query: &str) -> String {
+        let answer = self.send(query).await;
+        let [error] = answer["errors"].as_array().map_or(&[][..], Vec::as_slice) else {
+            panic!("{answer} for {query}")
+        };
+        error["message"].as_str().expect("a message").to_owned()
+    }
+
+    /// What the database says.
+    pub(crate) async fn ask(&self, sql: &str) -> Vec<String> {
+        sqlx::query_scalar(AssertSqlSafe(sql)).fetch_all(&self.pool).await.expect("rows")
+    }
+
+    /// The model of these schemas as they are now.
+    pub(crate) async fn model(&self, schemas: &[&str]) -> Model {
+        let schemas: Vec<String> = schemas.iter().map(|schema| (*schema).to_owned()).collect();
+        everwire::model::load(&self.pool, &schemas).await.expect("the catalog")
+    }
+}
