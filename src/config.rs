@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::RangedU64ValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Serves a Postgres database as GraphQL and keeps every front-end's partial copy of it exactly in step.
@@ -83,6 +84,9 @@ pub struct ServeOptions {
     /// The most rows that a list may be asked for.
     #[arg(long, env = "EVERWIRE_MAX_ROWS", default_value_t = 1_000)]
     pub max_rows: u64,
+    /// The most rows that a list may be asked to skip by `offset`.
+    #[arg(long, env = "EVERWIRE_MAX_OFFSET", default_value_t = 100_000)]
+    pub max_offset: u64,
     /// Bytes of recent commits to keep in memory for subscribers that come back.
     #[arg(long, env = "EVERWIRE_HISTORY_BYTES", default_value_t = 64 * 1024 * 1024)]
     pub history_bytes: usize,
@@ -118,9 +122,43 @@ pub struct ServeOptions {
     /// table tells, and SIGHUP.
     #[arg(long, env = "EVERWIRE_WATCH_SCHEMA", value_enum)]
     pub watch_schema: Option<WatchSchema>,
+    /// What one document can ask for.
+    #[command(flatten)]
+    pub documents: DocumentLimits,
     /// What one client can use up.
     #[command(flatten)]
     pub limits: HttpLimits,
+}
+
+/// What one document can ask for.
+#[derive(Debug, Clone, Args)]
+pub struct DocumentLimits {
+    /// The longest document, in bytes.
+    #[arg(long = "max-document-bytes", env = "EVERWIRE_MAX_DOCUMENT_BYTES", default_value_t = 64 << 10)]
+    pub document_bytes: usize,
+    /// Tokens of a document.
+    #[arg(long = "max-tokens", env = "EVERWIRE_MAX_TOKENS", default_value_t = 10_000)]
+    pub tokens: usize,
+    /// Braces, brackets and parentheses within each other, at most 128.
+    #[arg(long = "max-nesting", env = "EVERWIRE_MAX_NESTING", default_value_t = 64, value_parser = up_to_128())]
+    pub nesting: usize,
+    /// Fields that an operation selects, its fragments written out.
+    #[arg(long = "max-fields", env = "EVERWIRE_MAX_FIELDS", default_value_t = 5_000)]
+    pub fields: usize,
+    /// Levels that an operation selects, its fragments written out, at most 128.
+    #[arg(long = "max-depth", env = "EVERWIRE_MAX_DEPTH", default_value_t = 24, value_parser = up_to_128())]
+    pub depth: usize,
+    /// Fields at the root of an operation.
+    #[arg(long = "max-root-fields", env = "EVERWIRE_MAX_ROOT_FIELDS", default_value_t = 50)]
+    pub root_fields: usize,
+    /// Rows that an operation may give: `first` or `last` of each list (or --default-rows), times that of the lists in it.
+    #[arg(long = "max-cost", env = "EVERWIRE_MAX_COST", default_value_t = 2_000_000)]
+    pub cost: u64,
+}
+
+/// What is nested is walked over by recursion.
+fn up_to_128() -> RangedU64ValueParser<usize> {
+    RangedU64ValueParser::new().range(1..=128)
 }
 
 /// Whether the database tells when it is altered.

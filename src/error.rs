@@ -30,7 +30,7 @@ impl fmt::Display for StartError {
 
 impl std::error::Error for StartError {}
 
-/// The stable codes of `extensions.code`. A retired code is never used again.
+/// The stable codes of `extensions.code`. A retired code is never used again: `LIMIT_EXCEEDED`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Code {
     /// The body, URL or frame is not a GraphQL request.
@@ -41,8 +41,38 @@ pub enum Code {
     Validation,
     /// A variable or argument has a value that its type does not allow.
     BadUserInput,
-    /// A limit of the server was exceeded; the message says which and how much is allowed.
-    Limit,
+    /// The body of a POST is larger than the server takes.
+    BodyTooLarge,
+    /// The body of a POST did not arrive in time.
+    BodyTimeout,
+    /// The document's text is too long.
+    DocumentTooLarge,
+    /// The document has too many tokens.
+    TokensLimit,
+    /// The document, or the value of a variable, nests braces and brackets too deeply.
+    NestingLimit,
+    /// The operation selects too many fields.
+    FieldsLimit,
+    /// The operation selects too many levels.
+    DepthLimit,
+    /// The operation has too many root fields.
+    RootFieldsLimit,
+    /// The operation may give too many rows, all lists within lists counted.
+    CostLimit,
+    /// One list, or one write, is asked for too many rows.
+    RowsLimit,
+    /// A list is asked to skip too many rows.
+    OffsetLimit,
+    /// The operation has more values than one statement can hold.
+    ValuesLimit,
+    /// The subscription follows too many tables.
+    TablesLimit,
+    /// The copies that wait on the server's disk take as much as they may.
+    SpoolLimit,
+    /// The name of a field in the response is longer than Postgres takes.
+    ResponseKeyTooLong,
+    /// The connection runs as many operations as it may.
+    OperationsLimit,
     /// A cursor that this list and order did not make.
     Cursor,
     /// Unique or exclusion constraint.
@@ -79,7 +109,22 @@ impl Code {
             Self::Parse => "GRAPHQL_PARSE_FAILED",
             Self::Validation => "GRAPHQL_VALIDATION_FAILED",
             Self::BadUserInput => "BAD_USER_INPUT",
-            Self::Limit => "LIMIT_EXCEEDED",
+            Self::BodyTooLarge => "BODY_TOO_LARGE",
+            Self::BodyTimeout => "BODY_TIMEOUT",
+            Self::DocumentTooLarge => "DOCUMENT_TOO_LARGE",
+            Self::TokensLimit => "TOKENS_LIMIT_EXCEEDED",
+            Self::NestingLimit => "NESTING_LIMIT_EXCEEDED",
+            Self::FieldsLimit => "FIELDS_LIMIT_EXCEEDED",
+            Self::DepthLimit => "DEPTH_LIMIT_EXCEEDED",
+            Self::RootFieldsLimit => "ROOT_FIELDS_LIMIT_EXCEEDED",
+            Self::CostLimit => "COST_LIMIT_EXCEEDED",
+            Self::RowsLimit => "ROWS_LIMIT_EXCEEDED",
+            Self::OffsetLimit => "OFFSET_LIMIT_EXCEEDED",
+            Self::ValuesLimit => "VALUES_LIMIT_EXCEEDED",
+            Self::TablesLimit => "TABLES_LIMIT_EXCEEDED",
+            Self::SpoolLimit => "SPOOL_LIMIT_EXCEEDED",
+            Self::ResponseKeyTooLong => "RESPONSE_KEY_TOO_LONG",
+            Self::OperationsLimit => "OPERATIONS_LIMIT_EXCEEDED",
             Self::Cursor => "BAD_CURSOR",
             Self::DataConflict => "DATA_CONFLICT",
             Self::DataReference => "DATA_REFERENCE",

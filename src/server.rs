@@ -15,7 +15,7 @@ use tokio::task::JoinHandle;
 
 use crate::changes::{self, Hub};
 use crate::check::{self, Severity};
-use crate::config::{DatabaseOptions, ReplicaIdentityPolicy, ServeOptions, WatchSchema};
+use crate::config::{DatabaseOptions, DocumentLimits, ReplicaIdentityPolicy, ServeOptions, WatchSchema};
 use crate::embedded::{self, Cluster, ClusterOptions};
 use crate::error::StartError;
 use crate::http::gateway::{Feed, Gateway};
@@ -228,11 +228,9 @@ async fn serve_database(
     report(&model);
     let schema = build_schema(Arc::clone(&model))?;
     let feed = start_feed(options, database, &model).await;
-    let limits =
-        request::Limits { default_rows: options.default_rows, max_rows: options.max_rows, ..Default::default() };
     let gateway = Arc::new(Gateway::new(
-        Documents::new(schema, operation::Limits::default()),
-        Requests::new(pool.clone(), limits),
+        Documents::new(schema, document_limits(&options.documents)),
+        Requests::new(pool.clone(), request_limits(options)),
         feed.clone(),
     ));
     let reloading = reload_when_altered(&gateway, &feed, &pool, &options.database.schemas);
@@ -250,6 +248,17 @@ async fn serve_database(
     served.map_err(|error| {
         StartError::new(format!("The server ended: {error}"), "--listen / EVERWIRE_LISTEN", "Start it again")
     })
+}
+
+fn document_limits(limits: &DocumentLimits) -> operation::Limits {
+    let DocumentLimits { document_bytes: bytes, tokens, nesting, fields, depth, .. } = *limits;
+    operation::Limits { bytes, tokens, nesting, fields, depth }
+}
+
+fn request_limits(options: &ServeOptions) -> request::Limits {
+    let DocumentLimits { root_fields, cost, .. } = options.documents;
+    let ServeOptions { default_rows, max_rows, max_offset, statement_timeout, .. } = *options;
+    request::Limits { default_rows, max_rows, max_offset, root_fields, cost, statement_timeout }
 }
 
 async fn bind(address: SocketAddr) -> Result<TcpListener, StartError> {

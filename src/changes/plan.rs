@@ -66,7 +66,7 @@ fn read(
         1..=MOST_TABLES => Ok((follow, since)),
         _ => {
             let message = format!("`{}` follows at most {MOST_TABLES} fields for tables at a time", field.name);
-            Err(Error::new(Code::Limit, message))
+            Err(Error::new(Code::TablesLimit, message))
         }
     }
 }

@@ -63,8 +63,11 @@ impl From<SpoolError> for Error {
     fn from(error: SpoolError) -> Self {
         match error {
             SpoolError::Full(limit) => Self::new(
-                Code::Limit,
-                format!("the copies that are being read take {limit} bytes: follow fewer rows, or try again later"),
+                Code::SpoolLimit,
+                format!(
+                    "the copies that are being read take {limit} bytes (setting: --spool-bytes): follow fewer rows, or \
+                     try again later"
+                ),
             ),
             SpoolError::Io(error) => {
                 tracing::error!(%error, "a temporary file cannot be used (EVERWIRE_SPOOL_DIR)");

@@ -1,13 +1,12 @@
 //! GraphQL over HTTP (<https://graphql.github.io/graphql-over-http/draft/>): from a request by GET or POST to
 //! the gateway, and its answer as a response. Decides status codes and media types; knows nothing of sockets.
 
-use std::time::Duration;
-
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
+use super::Limits;
 use super::accept::{self, Media};
 use super::gateway::{Allowed, Answer, Gateway, GraphqlRequest, Outcome, Refusal};
 use super::protocol::{errors_json, json_string};
@@ -70,12 +69,11 @@ pub(super) async fn get(gateway: &Gateway, request: Request) -> Result<Response,
     run(gateway, &parameters, Allowed::QueriesOnly, media).await
 }
 
-/// A query or mutation in the body, which must be JSON and arrive within `patience`. Its size is bounded by
-/// the route.
-pub(super) async fn post(gateway: &Gateway, request: Request, patience: Duration) -> Result<Response, Rejection> {
+/// A query or mutation in the body, which must be JSON and arrive in time. Its size is bounded by the route.
+pub(super) async fn post(gateway: &Gateway, request: Request, limits: &Limits) -> Result<Response, Rejection> {
     let media = negotiate(request.headers())?;
     require_json(request.headers(), media)?;
-    let body = read_body(request, media, patience).await?;
+    let body = read_body(request, media, limits).await?;
     let parameters =
         GraphqlRequest::from_json(&body).map_err(|error| Rejection::new(StatusCode::BAD_REQUEST, media, error))?;
     run(gateway, &parameters, Allowed::QueriesAndMutations, media).await
@@ -106,21 +104,23 @@ fn require_json(headers: &HeaderMap, media: Media) -> Result<(), Rejection> {
     Err(Rejection::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, media, error))
 }
 
-async fn read_body(request: Request, media: Media, patience: Duration) -> Result<Bytes, Rejection> {
-    let reading = tokio::time::timeout(patience, Bytes::from_request(request, &()));
+async fn read_body(request: Request, media: Media, limits: &Limits) -> Result<Bytes, Rejection> {
+    let reading = tokio::time::timeout(limits.body_timeout, Bytes::from_request(request, &()));
     match reading.await {
         Ok(Ok(body)) => Ok(body),
         Ok(Err(cause)) if cause.status() == StatusCode::PAYLOAD_TOO_LARGE => {
-            let error = Error::new(Code::Limit, "the body is larger than this server takes");
-            Err(Rejection::new(cause.status(), media, error))
+            let most = limits.body_bytes;
+            let message = format!("the body is too large; {most} bytes are allowed (setting: --max-body-bytes)");
+            Err(Rejection::new(cause.status(), media, Error::new(Code::BodyTooLarge, message)))
         }
         Ok(Err(_)) => {
             let error = Error::new(Code::BadRequest, "the body broke off");
             Err(Rejection::new(StatusCode::BAD_REQUEST, media, error))
         }
         Err(_) => {
-            let error = Error::new(Code::Timeout, "the body did not arrive in time");
-            Err(Rejection::new(StatusCode::REQUEST_TIMEOUT, media, error))
+            let seconds = limits.body_timeout.as_secs_f64();
+            let message = format!("the body did not arrive within {seconds} seconds (setting: --body-timeout)");
+            Err(Rejection::new(StatusCode::REQUEST_TIMEOUT, media, Error::new(Code::BodyTimeout, message)))
         }
     }
 }

@@ -120,7 +120,7 @@ async fn graphql(State(http): State<Arc<Http>>, request: Request) -> Response {
         Kind::Upgrade => Ok(socket::upgrade(Arc::clone(&http), request).await),
         Kind::Page => Ok(pages::graphiql()),
         Kind::Get => graphql::get(gateway, request).await,
-        Kind::Post => graphql::post(gateway, request, http.options.limits.body_timeout).await,
+        Kind::Post => graphql::post(gateway, request, &http.options.limits).await,
         Kind::Other => Err(graphql::Rejection::method()),
     };
     let response = answered.unwrap_or_else(IntoResponse::into_response);

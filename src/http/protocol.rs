@@ -347,8 +347,8 @@ mod tests {
     fn encodes_every_server_message() {
         let id = OperationId::from_name("a").unwrap();
         let payload: Box<RawValue> = serde_json::from_str(r#"{"n":1}"#).unwrap();
-        let errors = [Error::new(Code::Limit, "too many")];
-        let error = r#"[{"message":"too many","extensions":{"code":"LIMIT_EXCEEDED"}}]"#;
+        let errors = [Error::new(Code::OperationsLimit, "too many")];
+        let error = r#"[{"message":"too many","extensions":{"code":"OPERATIONS_LIMIT_EXCEEDED"}}]"#;
         assert_eq!(text(&Outgoing::Ack), r#"{"type":"connection_ack"}"#);
         assert_eq!(text(&Outgoing::Pong(None)), r#"{"type":"pong"}"#);
         assert_eq!(text(&Outgoing::Pong(Some(&payload))), r#"{"type":"pong","payload":{"n":1}}"#);

@@ -286,8 +286,8 @@ impl<'a> Connection<'a> {
             .map_err(|error| Ending::Close(Closing::bad_message(error.message)))?;
         let most = self.limits().operations;
         if self.operations.len() >= most {
-            let message = format!("a connection runs at most {most} operations at a time");
-            let errors = [Error::new(Code::Limit, message)];
+            let message = format!("a connection runs at most {most} operations at a time (setting: --max-operations)");
+            let errors = [Error::new(Code::OperationsLimit, message)];
             let refusal = Outgoing::Error { id: &id, errors: &errors };
             return self.wire.write(&refusal).map(|_| ());
         }

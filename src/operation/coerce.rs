@@ -69,7 +69,7 @@ fn refused(place: &str, why: impl std::fmt::Display) -> Error {
 /// Reads JSON and keeps the text of numbers.
 fn read_json(json: &RawValue, place: &str, depth: usize) -> Result<Input, Error> {
     if depth == 0 {
-        return Err(Error::new(Code::Limit, format!("{place} nests more than {DEEPEST_VALUE} levels deep")));
+        return Err(Error::new(Code::NestingLimit, format!("{place} nests more than {DEEPEST_VALUE} levels deep")));
     }
     let text = json.get();
     let malformed = |error: serde_json::Error| refused(place, error);

@@ -80,10 +80,10 @@ pub struct Document {
 impl Document {
     fn check(schema: &Arc<Schema>, limits: Limits, text: &str, name: Option<&str>) -> Result<Self, Vec<Error>> {
         let mut parser = Parser::new().recursion_limit(limits.nesting).token_limit(limits.tokens);
-        let ast = parser.parse_ast(text, "document").map_err(|invalid| errors(Code::Parse, &invalid.errors))?;
+        let ast = parser.parse_ast(text, "document").map_err(|invalid| errors(Code::Parse, &invalid.errors, limits))?;
         let executable = ast
             .to_executable_validate(&schema.document)
-            .map_err(|invalid| errors(Code::Validation, &invalid.errors))?;
+            .map_err(|invalid| errors(Code::Validation, &invalid.errors, limits))?;
         let operation = executable.operations.get(name).map_err(|_| {
             let message = match name {
                 Some(name) => format!("the document has no operation `{name}`"),
@@ -93,7 +93,7 @@ impl Document {
         })?;
         limits.check_expansion(&executable, operation).map_err(|error| vec![error])?;
         apollo_compiler::introspection::check_max_depth(&executable, operation).map_err(|_| {
-            vec![Error::new(Code::Limit, "the introspection nests lists of types or fields too deeply")]
+            vec![Error::new(Code::DepthLimit, "the introspection nests lists of types or fields too deeply")]
         })?;
         let kind = match operation.operation_type {
             OperationType::Query => Kind::Query,
@@ -152,7 +152,7 @@ impl Document {
 }
 
 /// Where a parser limit was reached, that is said with the code of limits.
-fn errors(code: Code, diagnostics: &DiagnosticList) -> Vec<Error> {
+fn errors(code: Code, diagnostics: &DiagnosticList, limits: Limits) -> Vec<Error> {
     const MOST: usize = 20;
     let mut found: Vec<_> = diagnostics.iter().map(|diagnostic| diagnostic.to_json()).collect();
     // What follows from an unknown field comes before it in the list and only distracts.
@@ -164,8 +164,7 @@ fn errors(code: Code, diagnostics: &DiagnosticList) -> Vec<Error> {
         .into_iter()
         .take(MOST)
         .map(|json| {
-            let limited = json.message.contains("limit reached");
-            let mut error = Error::new(if limited { Code::Limit } else { code }, json.message);
+            let mut error = limits.exceeded_in_parsing(&json.message).unwrap_or_else(|| Error::new(code, json.message));
             error.locations = json.locations.iter().map(|place| (place.line, place.column)).collect();
             error
         })

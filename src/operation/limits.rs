@@ -22,6 +22,7 @@ pub struct Limits {
     pub depth: usize,
 }
 
+/// As the settings are if nobody sets them.
 impl Default for Limits {
     fn default() -> Self {
         Self { bytes: 64 * 1024, tokens: 10_000, nesting: 64, fields: 5_000, depth: 24 }
@@ -34,8 +35,24 @@ impl Limits {
         if text.len() <= self.bytes {
             return Ok(());
         }
-        let message = format!("the document has {} bytes; {} are allowed", text.len(), self.bytes);
-        Err(Error::new(Code::Limit, message))
+        let message = format!(
+            "the document has {} bytes; {} are allowed (setting: --max-document-bytes)",
+            text.len(),
+            self.bytes
+        );
+        Err(Error::new(Code::DocumentTooLarge, message))
+    }
+
+    /// What the parser ran into, if it was one of these limits.
+    pub(super) fn exceeded_in_parsing(&self, message: &str) -> Option<Error> {
+        if message.contains("token limit reached") {
+            let message = format!("the document has more than {} tokens (setting: --max-tokens)", self.tokens);
+            return Some(Error::new(Code::TokensLimit, message));
+        }
+        message.contains("recursion limit reached").then(|| {
+            let message = format!("the document nests more than {} levels deep (setting: --max-nesting)", self.nesting);
+            Error::new(Code::NestingLimit, message)
+        })
     }
 
     /// Refuses operations that grow too large or too deep when their fragments are written out. Every
@@ -44,12 +61,18 @@ impl Limits {
         let mut measured = HashMap::new();
         let size = measure(document, &operation.selection_set, &mut measured);
         if size.fields > self.fields {
-            let message = format!("the operation selects more than {} fields, its fragments written out", self.fields);
-            return Err(Error::new(Code::Limit, message));
+            let message = format!(
+                "the operation selects {} fields, its fragments written out; {} are allowed (setting: --max-fields)",
+                size.fields, self.fields
+            );
+            return Err(Error::new(Code::FieldsLimit, message));
         }
         if size.depth > self.depth {
-            let message = format!("the operation selects {} levels deep; {} are allowed", size.depth, self.depth);
-            return Err(Error::new(Code::Limit, message));
+            let message = format!(
+                "the operation selects {} levels deep; {} are allowed (setting: --max-depth)",
+                size.depth, self.depth
+            );
+            return Err(Error::new(Code::DepthLimit, message));
         }
         Ok(())
     }

@@ -92,10 +92,20 @@ impl Requests {
             },
             (Err(Failure { error, at }), _) => {
                 let key = at.and_then(|at| result_key(&plan, at));
-                Answer::failed(error_at(&schema.model, &error, key))
+                Answer::failed(self.in_time(error_at(&schema.model, &error, key)))
             }
             (_, Err(error)) => Answer::failed(error),
         }
+    }
+
+    /// Says how long a statement may take, where one took longer.
+    fn in_time(&self, error: Error) -> Error {
+        if error.code != Code::Timeout {
+            return error;
+        }
+        let seconds = self.limits.statement_timeout.as_secs_f64();
+        let message = format!("the statement took longer than {seconds} seconds (setting: --statement-timeout)");
+        Error { message, ..error }
     }
 
     async fn query(&self, statement: &Statement, plan: &Plan) -> Result<Results, Failure> {

@@ -33,20 +33,21 @@ struct Page {
 
 impl Page {
     fn read(planner: &Planner<'_>, field: &Field, table: &Table) -> Result<Self, Error> {
-        let number = |name: &str, most: u64| -> Result<Option<u64>, Error> {
+        let number = |name: &str, most: u64, limit: (Code, &str)| -> Result<Option<u64>, Error> {
             let Some(input) = planner.argument(field, name)? else { return Ok(None) };
             let Input::Number(text) = &input else { return Ok(None) };
             let number = text
                 .parse::<u64>()
                 .map_err(|_| Error::new(Code::BadUserInput, format!("`{name}` is {text}: it must not be negative")))?;
             if number > most {
-                let message = format!("`{name}` is {number}: {most} is the most that is allowed");
-                return Err(Error::new(Code::Limit, message));
+                let (code, setting) = limit;
+                let message = format!("`{name}` is {number}: {most} is the most that is allowed (setting: {setting})");
+                return Err(Error::new(code, message));
             }
             Ok(Some(number))
         };
-        let most = planner.limits.max_rows;
-        let (walk, rows) = match (number("first", most)?, number("last", most)?) {
+        let rows = |name: &str| number(name, planner.limits.max_rows, (Code::RowsLimit, "--max-rows"));
+        let (walk, rows) = match (rows("first")?, rows("last")?) {
             (Some(_), Some(_)) => {
                 return Err(Error::new(Code::BadUserInput, "give `first` or `last`, not both"));
             }
@@ -67,7 +68,7 @@ impl Page {
             Walk::Forwards => (after, before),
             Walk::Backwards => (before, after),
         };
-        let offset = number("offset", planner.limits.max_offset)?.unwrap_or(0);
+        let offset = number("offset", planner.limits.max_offset, (Code::OffsetLimit, "--max-offset"))?.unwrap_or(0);
         Ok(Self { filter, order, walk, rows, start, stop, offset })
     }
 

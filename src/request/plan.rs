@@ -1,5 +1,7 @@
 //! Turns an operation and the values of its variables into statements. Pure: no I/O, every refusal early.
 
+use std::time::Duration;
+
 use crate::error::{Code, Error};
 use crate::filter::Filter;
 use crate::input::{self, Input};
@@ -9,7 +11,7 @@ use crate::schema::{Meaning, Schema};
 use crate::sql::Statement;
 
 use super::rows::Rows;
-use super::{page, write};
+use super::{cost, page, write};
 
 /// Parameters of one statement, as many as the count in a Bind message can say.
 /// <https://www.postgresql.org/docs/current/protocol-message-formats.html#PROTOCOL-MESSAGE-FORMATS-BIND>
@@ -26,11 +28,23 @@ pub struct Limits {
     pub max_offset: u64,
     /// Root fields of one operation.
     pub root_fields: usize,
+    /// Rows that one operation may give, all lists within lists counted.
+    pub cost: u64,
+    /// What the pool's sessions were told; here for the message.
+    pub statement_timeout: Duration,
 }
 
+/// As the settings are if nobody sets them.
 impl Default for Limits {
     fn default() -> Self {
-        Self { default_rows: 100, max_rows: 1_000, max_offset: 100_000, root_fields: 50 }
+        Self {
+            default_rows: 100,
+            max_rows: 1_000,
+            max_offset: 100_000,
+            root_fields: 50,
+            cost: 2_000_000,
+            statement_timeout: Duration::from_secs(30),
+        }
     }
 }
 
@@ -101,9 +115,14 @@ pub fn plan(
     limits: Limits,
 ) -> Result<Plan, Error> {
     if fields.len() > limits.root_fields {
-        let message = format!("the operation has {} root fields; {} are allowed", fields.len(), limits.root_fields);
-        return Err(Error::new(Code::Limit, message));
+        let message = format!(
+            "the operation has {} root fields; {} are allowed (setting: --max-root-fields)",
+            fields.len(),
+            limits.root_fields
+        );
+        return Err(Error::new(Code::RootFieldsLimit, message));
     }
+    cost::check(schema, fields, variables, limits)?;
     let planner = Planner { schema, variables, limits };
     let mut statement = Statement::new();
     let mut steps = Vec::new();
@@ -158,7 +177,7 @@ fn check_values(work: &Work) -> Result<(), Error> {
         return Ok(());
     }
     let message = format!("the operation compares with {most} values; {MOST_VALUES} are allowed: use `in` for a list");
-    Err(Error::new(Code::Limit, message))
+    Err(Error::new(Code::ValuesLimit, message))
 }
 
 impl<'a> Planner<'a> {

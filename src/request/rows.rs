@@ -144,7 +144,7 @@ pub(super) fn write_key(field: &Field, sql: &mut Statement) -> Result<(), Error>
     if field.key.len() > LONGEST_KEY {
         let message =
             format!("the response key `{}` is longer than {LONGEST_KEY} bytes: use a shorter alias", field.key);
-        return Err(Error::new(Code::Limit, message));
+        return Err(Error::new(Code::ResponseKeyTooLong, message));
     }
     sql.keyword(" AS ").identifier(&field.key);
     Ok(())

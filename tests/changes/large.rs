@@ -85,7 +85,7 @@ async fn a_copy_for_which_there_is_no_room_is_refused() {
     })
     .await;
     world.run(format!("INSERT INTO task SELECT n, n % 10, 'a' FROM generate_series(1, {ROWS}) n")).await;
-    assert_eq!(refused(&world, json!({})).await, "LIMIT_EXCEEDED");
+    assert_eq!(refused(&world, json!({})).await, "SPOOL_LIMIT_EXCEEDED");
     nothing_on_disk(&world).await;
     let mut smaller = world.client("task", json!({"project": {"eq": 1}})).await;
     whole(&mut smaller).await;

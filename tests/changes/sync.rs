@@ -320,7 +320,7 @@ async fn what_cannot_be_followed_is_refused() {
     assert_eq!(code, "GRAPHQL_VALIDATION_FAILED", "{message}");
     let many: Vec<String> = (0..21).map(|n| format!("t{n}")).collect();
     let fields: Vec<_> = many.iter().map(|key| (key.as_str(), "Task", "{}")).collect();
-    assert_eq!(refused(&document(&fields, None)).await.0, "LIMIT_EXCEEDED");
+    assert_eq!(refused(&document(&fields, None)).await.0, "TABLES_LIMIT_EXCEEDED");
     assert!(subscribe(&world, &document(&fields[1..], None)).await.is_ok());
     let (code, message) = refused(&document(&[BOTH[0], ("plain", "Plain", "{id: {eq: null}}")], None)).await;
     assert_eq!(code, "BAD_USER_INPUT", "{message}");

@@ -12,6 +12,9 @@ use crate::world::Server;
 /// without limits.
 const SOON: Duration = Duration::from_secs(20);
 
+/// What is nested a thousand times is long as well.
+const TOO_DEEP: [&str; 3] = ["NESTING_LIMIT_EXCEEDED", "TOKENS_LIMIT_EXCEEDED", "DOCUMENT_TOO_LARGE"];
+
 struct Target {
     server: Server,
     http: Client,
@@ -32,11 +35,23 @@ impl Target {
         answer
     }
 
+    /// Answered without an error.
+    async fn allows(&self, query: &str) {
+        let answer = self.send(query, Value::Null).await;
+        assert!(answer.get("errors").is_none(), "{answer:.500} for {query:.100}");
+    }
+
     /// Refused with this code, in one answer that is no flood itself; and the next request is answered.
     async fn refuses(&self, code: &str, query: &str, variables: Value) {
+        self.refuses_by_one_of(&[code], query, variables).await;
+    }
+
+    /// The same, where more than one limit is exceeded.
+    async fn refuses_by_one_of(&self, codes: &[&str], query: &str, variables: Value) {
         let answer = self.send(query, variables).await;
-        let codes = answer["errors"].as_array().unwrap_or_else(|| panic!("{answer:.300} for {query:.100}"));
-        assert_eq!(codes[0]["extensions"]["code"], code, "{answer} for {query:.100}");
+        let code = answer["errors"][0]["extensions"]["code"].as_str();
+        let code = code.unwrap_or_else(|| panic!("{answer:.300} for {query:.100}"));
+        assert!(codes.contains(&code), "{answer} for {query:.100}");
         assert!(answer.to_string().len() < 20_000, "{} bytes of errors for {query:.100}", answer.to_string().len());
         assert_eq!(self.send("{ __typename }", Value::Null).await, json!({ "data": { "__typename": "Query" } }));
     }
@@ -58,7 +73,7 @@ async fn nesting_is_refused_before_it_can_overflow_a_stack() {
             format!("mutation {{ createLabel(label: {{name: {lists}}}) {{ id }} }}"),
         ];
         for query in queries.iter().filter(|query| query.len() < 64 << 10) {
-            target.refuses("LIMIT_EXCEEDED", query, Value::Null).await;
+            target.refuses_by_one_of(&TOO_DEEP, query, Value::Null).await;
         }
     }
     for depth in [100, 1_600, 6_000] {
@@ -67,7 +82,7 @@ async fn nesting_is_refused_before_it_can_overflow_a_stack() {
             format!("{{ tasks(where: {}) {{ totalCount }} }}", nested("{not: ", "}", depth).replacen("}", "{}}", 1)),
             nested("{ ... on Query ", "}", depth).replacen("}", "{ __typename } }", 1),
         ] {
-            target.refuses("LIMIT_EXCEEDED", &query, Value::Null).await;
+            target.refuses_by_one_of(&TOO_DEEP, &query, Value::Null).await;
         }
     }
     target.refuses("GRAPHQL_PARSE_FAILED", &format!("{{ {} }}", "(".repeat(9_000)), Value::Null).await;
@@ -89,8 +104,8 @@ async fn nesting_in_variables_is_refused() {
             assert_eq!(answer["data"]["tasks"]["totalCount"], 160, "{answer}");
         }
     }
-    target.refuses("LIMIT_EXCEEDED", query, json!({ "x": filter })).await;
-    target.refuses("LIMIT_EXCEEDED", json, json!({ "x": list })).await;
+    target.refuses("NESTING_LIMIT_EXCEEDED", query, json!({ "x": filter })).await;
+    target.refuses("NESTING_LIMIT_EXCEEDED", json, json!({ "x": list })).await;
     // Beyond what the reader of JSON itself takes.
     let deep = format!(r#"{{"query":"{{ __typename }}","variables":{{"x":{}}}}}"#, nested("[", "]", 100_000));
     let request = target.http.post(format!("{}/graphql", target.server.base)).body(deep);
@@ -111,7 +126,9 @@ async fn fragments_that_double_are_refused() {
             ));
         }
         query.push_str(&format!(" fragment F{levels} on Task {{ title }}"));
-        target.refuses("LIMIT_EXCEEDED", &query, Value::Null).await;
+        let codes =
+            ["FIELDS_LIMIT_EXCEEDED", "DEPTH_LIMIT_EXCEEDED", "TOKENS_LIMIT_EXCEEDED", "NESTING_LIMIT_EXCEEDED"];
+        target.refuses_by_one_of(&codes, &query, Value::Null).await;
         // The same without a level between: every spread selects the same fields again.
         let flat = query.replace("a: parent { ", "").replace(" } b: parent {", "").replace(" } }", " }");
         let answer = target.send(&flat, Value::Null).await;
@@ -125,22 +142,99 @@ async fn what_is_too_large_is_refused() {
     let target = Target::start().await;
     let aliases = |count: usize, field: &str| -> String { (0..count).map(|n| format!("a{n}:{field} ")).collect() };
     let key = "(id: \"30000000-0000-4000-8000-000000000001\")";
-    for query in [
-        // Text, tokens, root fields, fields of a row, levels.
-        format!("{{ __typename }} #{}", "x".repeat(70_000)),
-        format!("{{ {} }}", aliases(10_000, "__typename")),
-        format!("{{ {} }}", aliases(51, &format!("task{key} {{ id }}"))),
-        format!("{{ task{key} {{ {} }} }}", aliases(10_000, "title")),
-        format!("{{ task{key} {{ {} }} }}", aliases(3_000, "title")),
-        format!("{{ task{key} {} }}", nested("{ parent ", "}", 25).replacen(" }", " { id } }", 1)),
-        format!(
-            "{{ tasks {} }}",
-            nested("{ nodes { project { tasks ", "} } }", 9).replacen("}", "{ totalCount } }", 1)
+    let spreads = "...F ".repeat(60);
+    let parents = nested("{ parent ", "}", 25).replacen(" }", " { id } }", 1);
+    let lists = |levels| nested("{ nodes { project { tasks ", "} } }", levels).replacen("}", "{ totalCount } }", 1);
+    for (code, query) in [
+        ("DOCUMENT_TOO_LARGE", format!("{{ __typename }} #{}", "x".repeat(70_000))),
+        ("TOKENS_LIMIT_EXCEEDED", format!("{{ {} }}", aliases(4_000, "a"))),
+        ("ROOT_FIELDS_LIMIT_EXCEEDED", format!("{{ {} }}", aliases(51, &format!("task{key} {{ id }}")))),
+        ("TOKENS_LIMIT_EXCEEDED", format!("{{ task{key} {{ {} }} }}", aliases(5_000, "id"))),
+        (
+            "FIELDS_LIMIT_EXCEEDED",
+            format!("{{ task{key} {{ {spreads} }} }} fragment F on Task {{ {} }}", aliases(100, "id")),
         ),
-        format!("{{ __schema {{ types {{ {} }} }} }}", aliases(5_000, "name")),
+        ("DEPTH_LIMIT_EXCEEDED", format!("{{ task{key} {parents} }}")),
+        ("DEPTH_LIMIT_EXCEEDED", format!("{{ tasks {} }}", lists(9))),
+        ("COST_LIMIT_EXCEEDED", format!("{{ tasks {} }}", lists(4))),
+        (
+            "FIELDS_LIMIT_EXCEEDED",
+            format!("{{ __schema {{ types {{ {spreads} }} }} }} fragment F on __Type {{ {} }}", aliases(100, "name")),
+        ),
     ] {
-        target.refuses("LIMIT_EXCEEDED", &query, Value::Null).await;
+        target.refuses(code, &query, Value::Null).await;
     }
+}
+
+#[tokio::test]
+async fn each_limit_is_a_setting_and_its_refusal_names_it() {
+    let flags = "--max-document-bytes 300 --max-tokens 70 --max-nesting 8 --max-fields 12 --max-depth 6 --max-root-fields 3 \
+        --max-cost 60 --max-rows 20 --default-rows 5 --max-offset 10";
+    let server = Server::start(&flags.split_whitespace().collect::<Vec<_>>()).await;
+    let target = Target { server, http: Client::new() };
+    let key = "(id: \"30000000-0000-4000-8000-000000000001\")";
+    for (code, setting, query) in [
+        (
+            "DOCUMENT_TOO_LARGE",
+            "300 are allowed (setting: --max-document-bytes)",
+            format!("{{ __typename }} #{:300}", ""),
+        ),
+        (
+            "TOKENS_LIMIT_EXCEEDED",
+            "70 tokens (setting: --max-tokens)",
+            format!("{{ {} }}", "a: __typename ".repeat(20)),
+        ),
+        ("NESTING_LIMIT_EXCEEDED", "8 levels deep (setting: --max-nesting)", nested("{ a ", "}", 12)),
+        (
+            "FIELDS_LIMIT_EXCEEDED",
+            "12 are allowed (setting: --max-fields)",
+            format!("{{ task{key} {{ {} }} }}", "id ".repeat(12)),
+        ),
+        (
+            "DEPTH_LIMIT_EXCEEDED",
+            "6 are allowed (setting: --max-depth)",
+            format!("{{ task{key} {{ parent {{ parent {{ parent {{ parent {{ parent {{ id }} }} }} }} }} }} }}"),
+        ),
+        (
+            "ROOT_FIELDS_LIMIT_EXCEEDED",
+            "3 are allowed (setting: --max-root-fields)",
+            "{ a:__typename b:__typename c:__typename d:__typename }".to_owned(),
+        ),
+        (
+            "ROWS_LIMIT_EXCEEDED",
+            "20 is the most that is allowed (setting: --max-rows)",
+            "{ tasks(first: 21) { totalCount } }".to_owned(),
+        ),
+        (
+            "OFFSET_LIMIT_EXCEEDED",
+            "10 is the most that is allowed (setting: --max-offset)",
+            "{ tasks(offset: 11) { totalCount } }".to_owned(),
+        ),
+        (
+            "COST_LIMIT_EXCEEDED",
+            "66 rows; 60 are allowed (setting: --max-cost)",
+            "{ tasks(first: 11) { nodes { comments { nodes { id } } } } }".to_owned(),
+        ),
+    ] {
+        let answer = target.send(&query, Value::Null).await;
+        let error = &answer["errors"][0];
+        assert_eq!(error["extensions"]["code"], code, "{answer}");
+        assert!(error["message"].as_str().is_some_and(|message| message.contains(setting)), "{answer} names {setting}");
+    }
+    // A list that only counts gives no rows; ten times (one and five) are allowed.
+    target.allows("{ tasks(first: 20) { totalCount } }").await;
+    target.allows("{ tasks(first: 10) { nodes { comments { edges { node { id } } } } } }").await;
+}
+
+#[tokio::test]
+async fn the_deepest_that_settings_allow_fits_the_stack() {
+    let server = Server::start(&["--max-nesting", "128", "--max-depth", "128"]).await;
+    let target = Target { server, http: Client::new() };
+    let key = "(id: \"30000000-0000-4000-8000-000000000001\")";
+    let deep = nested("{ parent ", "}", 120).replacen("parent }", "parent { id } }", 1);
+    target.allows(&format!("{{ task{key} {deep} }}")).await;
+    let filter = nested("{not: ", "}", 120).replacen("}", "{}}", 1);
+    target.allows(&format!("{{ tasks(where: {filter}) {{ totalCount }} }}")).await;
 }
 
 #[tokio::test]
@@ -167,7 +261,7 @@ async fn filters_with_too_many_conditions_are_refused() {
     let target = Target::start().await;
     let query = "query($x: TaskFilter) { tasks(where: $x) { totalCount } }";
     let conditions: Vec<Value> = (0..70_000).map(|_| json!({ "title": { "eq": "" } })).collect();
-    target.refuses("LIMIT_EXCEEDED", query, json!({ "x": { "or": conditions } })).await;
+    target.refuses("VALUES_LIMIT_EXCEEDED", query, json!({ "x": { "or": conditions } })).await;
     let conditions: Vec<Value> = (0..5_000).map(|n| json!({ "title": { "ne": n.to_string() } })).collect();
     let answer = target.send(query, json!({ "x": { "and": conditions } })).await;
     assert_eq!(answer["data"]["tasks"]["totalCount"], 160, "{answer:.300}");

@@ -118,7 +118,7 @@ async fn what_is_no_request_is_refused() {
     expect_refusal(broken, 400, "BAD_REQUEST").await;
     let batch = post(base, QUERY).body(r#"[{"query":"{ __typename }"}]"#);
     expect_refusal(batch, 400, "BAD_REQUEST").await;
-    expect_refusal(post(base, &"x".repeat(10_001)), 413, "LIMIT_EXCEEDED").await;
+    expect_refusal(post(base, &"x".repeat(10_001)), 413, "BODY_TOO_LARGE").await;
     expect_refusal(Client::new().get(&url), 400, "BAD_REQUEST").await;
     expect_refusal(Client::new().delete(&url), 405, "BAD_REQUEST").await;
 }

@@ -267,7 +267,7 @@ async fn one_connection_runs_many_operations_up_to_its_limit() {
     }
     client.subscribe("over", QUERY).await;
     let errors = client.expect("error", "over").await;
-    assert_eq!(errors[0]["extensions"]["code"], "LIMIT_EXCEEDED");
+    assert_eq!(errors[0]["extensions"]["code"], "OPERATIONS_LIMIT_EXCEEDED");
     client.complete("7").await;
     client.subscribe("over", QUERY).await;
     client.expect("next", "over").await;

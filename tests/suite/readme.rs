@@ -222,3 +222,14 @@ fn the_settings_in_the_readme_are_those_of_the_program() {
         assert_eq!(&readme[start..end], settings, "UPDATE_GOLDEN=1 writes the table anew");
     }
 }
+
+#[test]
+fn the_readme_lists_every_code() {
+    let readme = std::fs::read_to_string(README).expect("the README");
+    let source = std::fs::read_to_string("src/error.rs").expect("the codes");
+    let codes = source
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("Self::")?.split_once(" => \"")?.1.strip_suffix("\","));
+    let missing: Vec<&str> = codes.clone().filter(|code| !readme.contains(&format!("`{code}`"))).collect();
+    assert!(codes.count() > 30 && missing.is_empty(), "{missing:?}");
+}

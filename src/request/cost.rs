@@ -1,0 +1,64 @@
+//! How many rows may an operation give? An estimate from above, before anything is asked of the database: each list
+//! counts the rows that it may have, times what is selected in each of them.
+
+use crate::error::{Code, Error};
+use crate::input::Input;
+use crate::operation::{Field, Variables};
+use crate::schema::{ConnectionField, Meaning, Schema};
+
+use super::plan::Limits;
+
+/// Refuses an operation that may give too many rows, naming the root field that costs most.
+pub(super) fn check(schema: &Schema, fields: &[Field], variables: &Variables, limits: Limits) -> Result<(), Error> {
+    let estimate = Estimate { schema, variables, limits };
+    let costs: Vec<u64> = fields.iter().map(|field| estimate.field(field)).collect::<Result<_, _>>()?;
+    let cost = costs.iter().fold(0, |sum: u64, cost| sum.saturating_add(*cost));
+    if cost <= limits.cost {
+        return Ok(());
+    }
+    let message = format!(
+        "the operation may give {cost} rows; {} are allowed (setting: --max-cost): give `first` to the lists in it",
+        limits.cost
+    );
+    let error = Error::new(Code::CostLimit, message);
+    Err(match fields.iter().zip(&costs).max_by_key(|(_, cost)| **cost) {
+        Some((dearest, _)) => error.at(&dearest.key),
+        None => error,
+    })
+}
+
+struct Estimate<'a> {
+    schema: &'a Schema,
+    variables: &'a Variables,
+    limits: Limits,
+}
+
+impl Estimate<'_> {
+    fn field(&self, field: &Field) -> Result<u64, Error> {
+        let mut inner: u64 = 0;
+        for child in field.fields() {
+            inner = inner.saturating_add(self.field(child)?);
+        }
+        let each = match (field.meaning, field.fields()) {
+            (_, []) => return Ok(0),
+            // The parts of a list; its rows were counted with the list.
+            (Meaning::Connection(_), _) => return Ok(inner),
+            _ => inner.saturating_add(1),
+        };
+        let is_list = field
+            .fields()
+            .iter()
+            .any(|child| matches!(child.meaning, Meaning::Connection(ConnectionField::Nodes | ConnectionField::Edges)));
+        Ok(if is_list { self.rows(field)?.saturating_mul(each) } else { each })
+    }
+
+    /// How many rows a list may have. More than are allowed are refused where the list is read.
+    fn rows(&self, field: &Field) -> Result<u64, Error> {
+        for name in ["first", "last"] {
+            if let Some(Input::Number(text)) = field.argument(self.schema, name, self.variables)? {
+                return Ok(text.parse().unwrap_or(u64::MAX).min(self.limits.max_rows));
+            }
+        }
+        Ok(self.limits.default_rows)
+    }
+}
