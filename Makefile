@@ -22,7 +22,7 @@ WEB_SOURCES := $(wildcard web/*.json web/*.ts web/*.html) $(shell find web/src -
 PRINT_SCHEMA = folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && \
 	env -u DATABASE_URL EVERWIRE_DATA_DIR="$$folder" cargo run --quiet --profile $(PROFILE) -- schema
 
-.PHONY: run build test test-rust test-web test-clients fmt lint schema clean tools postgres browser nextest web clients
+.PHONY: run build test test-rust test-web test-clients test-client fmt lint schema clean tools postgres browser nextest web clients client
 
 run: postgres build
 	cargo run --quiet --profile $(PROFILE) -- serve
@@ -30,7 +30,7 @@ run: postgres build
 build: tools web
 	cargo build --profile $(PROFILE)
 
-test: lint test-rust test-web test-clients
+test: lint test-rust test-web test-clients test-client
 
 # With defects that can be switched on, so that one build serves the proof and the test of the proof.
 test-rust: tools postgres nextest web
@@ -43,6 +43,11 @@ test-web: web
 test-clients: tools postgres web browser
 	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory clients; \
 	else echo "npm is missing: the clients are not tested."; fi
+
+# The npm package that holds a copy, alone and on a real server.
+test-client: tools postgres web
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory client; \
+	else echo "npm is missing: the package \`everwire\` is not tested."; fi
 
 fmt: tools
 	cargo fmt
@@ -57,7 +62,7 @@ schema: tools postgres web
 
 clean:
 	cargo clean
-	rm -rf web/dist web/node_modules tests/clients/node_modules
+	rm -rf web/dist web/node_modules tests/clients/node_modules client/dist client/node_modules
 
 # What is needed, and installed where it may be.
 
@@ -83,6 +88,10 @@ web:
 clients: tests/clients/node_modules/.package-lock.json
 	cargo build --quiet
 	cd tests/clients && npm run check && npm test
+
+client: client/node_modules/.package-lock.json
+	cargo build --quiet
+	cd client && npm run check && npm test && npm run build && npm run size
 
 # npm writes this file at the end of an installation.
 %/node_modules/.package-lock.json: %/package-lock.json

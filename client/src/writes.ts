@@ -1,0 +1,435 @@
+// What became of the own writes? Shows each at once on the tables that it concerns, sends them one after the other in the order
+// in which they were made, and takes each away when the server's word of it is there: its transaction in the stream, or a
+// refusal. A write whose answer was lost with the connection is made again: it says what is to be, so that twice is as once.
+import type { Response, Wire, WireUser } from './connection.js';
+import { EverwireError, fromResponse, isPassing } from './error.js';
+import { keyQuestion, mutation, readKey, type KeyColumn } from './mutation.js';
+import type { SavedWrite, Storage } from './saved.js';
+import { keyText, type Draft, type Key, type Row, type TableRows } from './table.js';
+import { randomId } from './random.js';
+
+export type WriteStatus = 'waiting' | 'sent' | 'answered' | 'done' | 'refused';
+
+/** An own write on its way. */
+export interface Write {
+  readonly id: string;
+  readonly op: 'create' | 'put' | 'patch' | 'delete';
+  /** The GraphQL type of the row. */
+  readonly type: string;
+  readonly key: Key;
+  readonly values: Row;
+  readonly status: WriteStatus;
+  /** Why it was refused. */
+  readonly error: EverwireError | null;
+  /** Fulfilled with the server's row when it took effect (null for a delete); rejected if it was refused. */
+  readonly done: Promise<Row | null>;
+}
+
+/** A table as far as writes concern it. */
+export interface Shelf {
+  /** The same after a reload. */
+  readonly name: string;
+  readonly table: TableRows;
+  isLive(): boolean;
+  /** Whether the commit of this transaction was applied. */
+  hasSeen(transaction: string): boolean;
+  /** Settles when all that is applied by now is stored. */
+  stored(): Promise<void>;
+}
+
+export interface WritesOptions {
+  readonly storage: Storage | undefined;
+  readonly refused: (write: Write) => void;
+}
+
+/** An answered write of which the stream says nothing (no row in sight changed by it) is shown that much longer. */
+const SETTLE = 3_000;
+const SHORTEST_PAUSE = 100;
+const LONGEST_PAUSE = 10_000;
+
+class Entry implements Write {
+  saved: SavedWrite;
+  status: WriteStatus = 'waiting';
+  error: EverwireError | null = null;
+  answer: Row | undefined;
+  /** Tables that have the server's word of it. */
+  readonly settled = new Set<Shelf>();
+  readonly done: Promise<Row | null>;
+  fulfil!: (row: Row | null) => void;
+  refuse!: (error: EverwireError) => void;
+
+  constructor(saved: SavedWrite) {
+    this.saved = saved;
+    if (saved.transaction !== null) this.status = 'answered';
+    this.done = new Promise((fulfil, refuse) => {
+      this.fulfil = fulfil;
+      this.refuse = refuse;
+    });
+    // Whoever does not ask is told by `refused`.
+    this.done.catch(() => undefined);
+  }
+
+  get id(): string {
+    return this.saved.id;
+  }
+  get op(): Write['op'] {
+    return this.saved.op;
+  }
+  get type(): string {
+    return this.saved.type;
+  }
+  get key(): Key {
+    return this.saved.key;
+  }
+  get values(): Row {
+    return this.saved.values;
+  }
+  get keyText(): string {
+    return keyText(this.saved.keyColumns.map((column) => this.saved.key[column]));
+  }
+}
+
+export class Writes implements WireUser {
+  readonly #wire: Wire;
+  readonly #options: WritesOptions;
+  readonly #owner = randomId();
+  readonly #shelves = new Set<Shelf>();
+  readonly #keys = new Map<string, readonly KeyColumn[]>();
+  readonly #learning = new Map<string, Promise<readonly KeyColumn[] | undefined>>();
+  readonly #listeners = new Set<() => void>();
+  #entries: readonly Entry[] = [];
+  #unfinished: readonly Write[] = [];
+  #order = 0;
+  #detach: (() => void) | undefined;
+  #isSending = false;
+  /** What waits for an answer. */
+  readonly #asking = new Set<() => void>();
+  readonly #adopted: Promise<void>;
+  #isClosed = false;
+
+  constructor(wire: Wire, options: WritesOptions) {
+    this.#wire = wire;
+    this.#options = options;
+    this.#adopted = this.#adopt();
+  }
+
+  /** Those that are not done yet, in their order. The same array as long as nothing changes. */
+  get unfinished(): readonly Write[] {
+    return this.#unfinished;
+  }
+
+  subscribe(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** From now on the shelf shows the writes on rows of its type. */
+  add(shelf: Shelf): void {
+    this.#shelves.add(shelf);
+    this.#draw(shelf.table.plan.type);
+    if (this.#detach) void this.learn(shelf.table.plan.type);
+    else this.#attach();
+  }
+
+  remove(shelf: Shelf): void {
+    this.#shelves.delete(shelf);
+    for (const entry of this.#entries) this.#settleIfTold(entry);
+    this.#leave();
+  }
+
+  write(shelf: Shelf, op: Write['op'], key: Key | undefined, values: Row, show: Row = {}): Write {
+    const { plan } = shelf.table;
+    const made = key ?? this.#makeKey(plan.type, plan.key);
+    this.#order = Math.max(this.#order + 1, Date.now());
+    const entry = new Entry({
+      id: randomId(),
+      owner: this.#owner,
+      order: this.#order,
+      op,
+      type: plan.type,
+      argument: plan.argument,
+      origin: shelf.name,
+      key: made ?? temporaryKey(plan.key),
+      keyColumns: plan.key,
+      keyIsKnown: made !== undefined,
+      columns: [...plan.columns],
+      values: op === 'create' || op === 'put' ? { ...values, ...made } : values,
+      show,
+      attempts: 0,
+      transaction: null,
+    });
+    this.#set([...this.#entries, entry]);
+    this.#draw(entry.type);
+    this.#attach();
+    void this.#save(entry).then(() => this.#send());
+    return entry;
+  }
+
+  /** A shelf applied a commit: what it says of own writes is the truth now. */
+  told(shelves: readonly Shelf[], transaction: string): void {
+    const entries = this.#entries.filter((entry) => entry.saved.transaction === transaction);
+    for (const entry of entries) {
+      for (const shelf of shelves) entry.settled.add(shelf);
+      this.#settleIfTold(entry);
+    }
+    for (const shelf of shelves) if (entries.some(({ type }) => type === shelf.table.plan.type)) this.#drawOn(shelf);
+  }
+
+  opened(): void {
+    for (const type of new Set([...this.#shelves].map(({ table }) => table.plan.type))) void this.learn(type);
+    void this.#send();
+  }
+
+  lost(): void {
+    for (const abandon of [...this.#asking]) abandon();
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.lost();
+    this.#detach?.();
+  }
+
+  async #adopt(): Promise<void> {
+    const saved = (await this.#options.storage?.adoptWrites(this.#owner)) ?? [];
+    if (saved.length === 0 || this.#isClosed) return;
+    const entries = saved.map((write) => new Entry(write));
+    this.#order = Math.max(this.#order, ...saved.map(({ order }) => order));
+    this.#set([...entries, ...this.#entries]);
+    for (const type of new Set(entries.map((entry) => entry.type))) this.#draw(type);
+    for (const entry of entries) if (entry.status === 'answered') this.#settleInTime(entry);
+    this.#attach();
+  }
+
+  #attach(): void {
+    if (!this.#isClosed) this.#detach ??= this.#wire.attach(this);
+  }
+
+  /** Wants no connection where there is nothing to write on and nothing to send. */
+  #leave(): void {
+    if (this.#shelves.size > 0 || this.#entries.length > 0) return;
+    this.#detach?.();
+    this.#detach = undefined;
+  }
+
+  /** Sends what waits, one after the other: each may build on the one before it. */
+  async #send(): Promise<void> {
+    if (this.#isSending) return;
+    this.#isSending = true;
+    try {
+      await this.#adopted;
+      for (let pause = SHORTEST_PAUSE; this.#wire.isOpen && !this.#isClosed; ) {
+        const entry = this.#entries.find(({ status }) => status === 'waiting' || status === 'sent');
+        if (!entry) break;
+        const outcome = await this.#attempt(entry);
+        if (outcome === 'answered') {
+          pause = SHORTEST_PAUSE;
+        } else if (this.#wire.isOpen) {
+          await new Promise((resolve) => setTimeout(resolve, pause));
+          pause = Math.min(pause * 2, LONGEST_PAUSE);
+        }
+      }
+    } finally {
+      this.#isSending = false;
+    }
+  }
+
+  async #attempt(entry: Entry): Promise<'answered' | 'later' | 'lost'> {
+    const { saved } = entry;
+    if (saved.attempts > 0 && !saved.keyIsKnown) {
+      const message = `whether the new ${saved.type} was stored is not known: the connection was lost before the answer, and the server makes its key`;
+      this.#refuse(entry, new EverwireError('ANSWER_LOST', message));
+      return 'answered';
+    }
+    const key = saved.op === 'patch' || saved.op === 'delete' ? await this.learn(saved.type) : [];
+    if (!key) return 'lost';
+    // A create that may have been made already is made again as what it is by now: the row with this key.
+    const op = saved.op === 'create' && saved.attempts > 0 ? 'put' : saved.op;
+    entry.saved = { ...saved, attempts: saved.attempts + 1 };
+    this.#mark(entry, 'sent');
+    await this.#save(entry);
+    const response = await this.#ask(mutation(entry.saved, op, key));
+    if (response === 'lost') return 'lost';
+    if (response instanceof EverwireError) return this.#failed(entry, response);
+    const transaction = response.extensions?.['transaction'];
+    const [row] = Object.values(response.data ?? {}) as (Row | null | undefined)[];
+    if (saved.op === 'patch' && !row) {
+      this.#refuse(entry, new EverwireError('NOT_FOUND', `there is no ${saved.type} with the key ${entry.keyText}`));
+    } else {
+      this.#answered(entry, row ?? null, typeof transaction === 'string' ? transaction : '');
+    }
+    return 'answered';
+  }
+
+  #failed(entry: Entry, error: EverwireError): 'answered' | 'later' {
+    const { saved } = entry;
+    const isRepeatable = saved.keyIsKnown || error.code === 'RETRY';
+    if (isPassing(error) && isRepeatable) {
+      // It did not take effect, or may be made again.
+      if (error.code === 'RETRY') entry.saved = { ...saved, attempts: saved.attempts - 1 };
+      return 'later';
+    }
+    this.#refuse(entry, error);
+    return 'answered';
+  }
+
+  #answered(entry: Entry, row: Row | null, transaction: string): void {
+    const { saved } = entry;
+    if (row && saved.op !== 'delete') entry.answer = row;
+    entry.saved = { ...saved, transaction };
+    if (!saved.keyIsKnown && row) this.#nameKey(entry, row);
+    this.#mark(entry, 'answered');
+    void this.#save(entry);
+    entry.fulfil(saved.op === 'delete' ? null : row);
+    for (const shelf of this.#shelves) if (shelf.hasSeen(transaction)) entry.settled.add(shelf);
+    this.#settleIfTold(entry);
+    this.#settleInTime(entry);
+    this.#draw(entry.type);
+  }
+
+  /** The server made the key: the row, and what was written on it meanwhile, has it from now on. */
+  #nameKey(entry: Entry, row: Row): void {
+    const named = new Map(entry.saved.columns.map(([name, column]) => [column, row[name]]));
+    const key = Object.fromEntries(entry.saved.keyColumns.map((column) => [column, named.get(column)]));
+    const temporary = entry.keyText;
+    for (const one of this.#entries) {
+      if (one.type !== entry.type || one.keyText !== temporary) continue;
+      one.saved = { ...one.saved, key, keyIsKnown: true };
+      void this.#save(one);
+    }
+  }
+
+  #refuse(entry: Entry, error: EverwireError): void {
+    entry.error = error;
+    this.#finish(entry, 'refused');
+    entry.refuse(error);
+    this.#options.refused(entry);
+  }
+
+  /** All tables that show it have the server's word. */
+  #settleIfTold(entry: Entry): void {
+    if (entry.status !== 'answered') return;
+    const concerned = [...this.#shelves].filter((shelf) => this.#concerns(entry, shelf));
+    if (concerned.length === 0) this.#finish(entry, 'done');
+  }
+
+  /** A commit that changes nothing in a table's sight is never told to it. */
+  #settleInTime(entry: Entry): void {
+    setTimeout(() => {
+      if (entry.status !== 'answered' || this.#isClosed) return;
+      const waiting = [...this.#shelves].filter((shelf) => this.#concerns(entry, shelf));
+      if (waiting.every((shelf) => shelf.isLive())) this.#finish(entry, 'done');
+      else this.#settleInTime(entry);
+    }, SETTLE);
+  }
+
+  #finish(entry: Entry, status: 'done' | 'refused'): void {
+    this.#mark(entry, status);
+    this.#set(this.#entries.filter((one) => one !== entry));
+    this.#draw(entry.type);
+    this.#leave();
+    const { storage } = this.#options;
+    // The stored copy must have it before the stored write goes.
+    const shelves = [...this.#shelves].filter(({ table }) => table.plan.type === entry.type);
+    if (storage) void Promise.all(shelves.map((shelf) => shelf.stored())).then(() => storage.removeWrite(entry.id)).catch(() => undefined);
+  }
+
+  #concerns(entry: Entry, shelf: Shelf): boolean {
+    const { table } = shelf;
+    if (entry.type !== table.plan.type || entry.settled.has(shelf)) return false;
+    return entry.saved.origin === shelf.name || table.told(entry.keyText) !== undefined;
+  }
+
+  #draw(type: string): void {
+    const shelves = [...this.#shelves].filter(({ table }) => table.plan.type === type);
+    for (const shelf of shelves) this.#drawOn(shelf);
+    for (const { table } of shelves) table.notify();
+  }
+
+  #drawOn(shelf: Shelf): void {
+    const drafts = this.#entries.filter((entry) => this.#concerns(entry, shelf));
+    shelf.table.draw(drafts.map((entry) => draft(entry, shelf)));
+  }
+
+  #makeKey(type: string, columns: readonly string[]): Key | undefined {
+    const [only, ...others] = this.#keys.get(type) ?? [];
+    if (!only || others.length > 0 || only.scalar !== 'UUID' || columns.length !== 1) return undefined;
+    return { [only.name]: randomId() };
+  }
+
+  /** Of what the type's key consists; undefined if the connection was lost over the question. */
+  learn(type: string): Promise<readonly KeyColumn[] | undefined> {
+    const known = this.#keys.get(type);
+    if (known) return Promise.resolve(known);
+    const learning = this.#learning.get(type) ?? this.#askKey(type);
+    this.#learning.set(type, learning);
+    return learning.finally(() => this.#learning.delete(type));
+  }
+
+  async #askKey(type: string): Promise<readonly KeyColumn[] | undefined> {
+    const response = await this.#ask(keyQuestion(type));
+    if (response === 'lost' || response instanceof EverwireError) return undefined;
+    const columns = readKey(response.data);
+    this.#keys.set(type, columns);
+    void this.#options.storage?.saveNote(`key ${type}`, columns).catch(() => undefined);
+    return columns;
+  }
+
+  /** Learns from the last visit what can be known before there is a connection. */
+  async remember(type: string): Promise<void> {
+    const note = await this.#options.storage?.loadNote(`key ${type}`);
+    if (Array.isArray(note) && !this.#keys.has(type)) this.#keys.set(type, note as readonly KeyColumn[]);
+  }
+
+  #ask(request: Parameters<Wire['run']>[0]): Promise<Response | EverwireError | 'lost'> {
+    if (!this.#wire.isOpen) return Promise.resolve('lost');
+    return new Promise((resolve) => {
+      const settle = (outcome: Response | EverwireError | 'lost'): void => {
+        this.#asking.delete(abandon);
+        resolve(outcome);
+      };
+      const abandon = (): void => settle('lost');
+      this.#asking.add(abandon);
+      this.#wire.run(request, {
+        next: (response) => settle(response.errors ? fromResponse(response.errors) : response),
+        error: settle,
+        complete: abandon,
+      });
+    });
+  }
+
+  async #save(entry: Entry): Promise<void> {
+    await this.#options.storage?.saveWrite(entry.saved).catch(() => undefined);
+  }
+
+  #mark(entry: Entry, status: WriteStatus): void {
+    entry.status = status;
+    this.#set(this.#entries);
+  }
+
+  #set(entries: readonly Entry[]): void {
+    this.#entries = entries;
+    this.#unfinished = entries.map(snapshot);
+    for (const listener of [...this.#listeners]) listener();
+  }
+}
+
+/** As it is now: what is compared by reference must not change. */
+function snapshot({ id, op, type, key, values, status, error, done }: Entry): Write {
+  return { id, op, type, key, values, status, error, done };
+}
+
+function draft(entry: Entry, shelf: Shelf): Draft {
+  const isNew = entry.op === 'create' || entry.op === 'put';
+  return {
+    op: entry.op,
+    key: entry.keyText,
+    values: isNew ? { ...entry.key, ...entry.saved.show, ...entry.values } : { ...entry.saved.show, ...entry.values },
+    answer: entry.saved.origin === shelf.name ? entry.answer : undefined,
+  };
+}
+
+/** Stands in a row until the server has made its key. */
+function temporaryKey(columns: readonly string[]): Key {
+  return Object.fromEntries(columns.map((column) => [column, `temporary:${randomId()}`]));
+}
