@@ -1,12 +1,15 @@
-//! Which rows? The one meaning of `where`: read from input, printed as SQL by queries, judged on a row by
-//! subscriptions (in [`judge`]). A test holds the two against each other with Postgres as the judge.
+//! Which rows? The one meaning of `where`: read from input, printed as SQL by queries (in [`condition`]), judged on a
+//! row by subscriptions (in [`judge`]). A test holds the two against each other with Postgres as the judge.
 
+pub mod condition;
 pub mod judge;
+mod operator;
+
+pub use operator::{Comparison, Containment, Keys, Match, Operand, Operator};
 
 use crate::error::{Code, Error};
 use crate::input::{self, Input};
-use crate::model::{Column, ColumnId, Kind, Model, Table};
-use crate::sql::{QualifiedName, Statement, array_literal, output_text};
+use crate::model::{Cardinality, Column, ColumnId, Kind, Model, RelationId, Table};
 
 /// A condition on a row, with SQL's three-valued logic: a comparison with NULL is neither true nor false.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -19,9 +22,36 @@ pub enum Filter {
     Not(Box<Filter>),
     /// A test of one column.
     Test(ColumnId, Test),
+    /// A condition on the rows that a relation leads to. Never NULL.
+    Related(RelationId, Quantifier, Box<Filter>),
 }
 
-/// A test of one column's value. Operands stand in the text form of the column's type.
+/// How many of the related rows must pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Quantifier {
+    /// One at least.
+    Some,
+    /// All; also if there are none.
+    Every,
+    /// None of them.
+    None,
+}
+
+impl Quantifier {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Some, Self::Every, Self::None];
+
+    /// Its name in a filter.
+    pub fn field(self) -> &'static str {
+        match self {
+            Self::Some => "some",
+            Self::Every => "every",
+            Self::None => "none",
+        }
+    }
+}
+
+/// A test of one column's value. Operands stand in the text form of the column's type, unless said otherwise.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Test {
     /// `isNull`
@@ -32,58 +62,30 @@ pub enum Test {
     In(Vec<String>),
     /// `notIn`
     NotIn(Vec<String>),
+    /// Against text, which is a pattern or stands for itself.
+    Match(Match, String),
+    /// What it holds against what another value holds.
+    Contain(Containment, String),
+    /// Keys, of any text, that it has; for [`Keys::One`] there is one.
+    Keys(Keys, Vec<String>),
+    /// An SQL/JSON path that finds something in it.
+    Path(String),
 }
 
-/// The comparisons.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Comparison {
-    /// `=`
-    Eq,
-    /// `<>`
-    Ne,
-    /// `<`
-    Lt,
-    /// `<=`
-    Lte,
-    /// `>`
-    Gt,
-    /// `>=`
-    Gte,
-    /// `LIKE`: `%` any text, `_` one character, `\` takes the next as it stands.
-    Like,
-    /// `ILIKE`: the same without regard to case.
-    Ilike,
-}
-
-impl Comparison {
-    /// The operator's name in a filter.
-    pub fn field(self) -> &'static str {
+impl Test {
+    /// Which operator of a filter this is.
+    pub fn operator(&self) -> Operator {
         match self {
-            Self::Eq => "eq",
-            Self::Ne => "ne",
-            Self::Lt => "lt",
-            Self::Lte => "lte",
-            Self::Gt => "gt",
-            Self::Gte => "gte",
-            Self::Like => "like",
-            Self::Ilike => "ilike",
+            Self::IsNull(_) => Operator::IsNull,
+            Self::Compare(comparison, _) => Operator::Compare(*comparison),
+            Self::In(_) => Operator::In,
+            Self::NotIn(_) => Operator::NotIn,
+            Self::Match(how, _) => Operator::Match(*how),
+            Self::Contain(containment, _) => Operator::Contain(*containment),
+            Self::Keys(keys, _) => Operator::Keys(*keys),
+            Self::Path(_) => Operator::Path,
         }
     }
-
-    fn sql(self) -> &'static str {
-        match self {
-            Self::Eq => " = ",
-            Self::Ne => " <> ",
-            Self::Lt => " < ",
-            Self::Lte => " <= ",
-            Self::Gt => " > ",
-            Self::Gte => " >= ",
-            Self::Like => " LIKE ",
-            Self::Ilike => " ILIKE ",
-        }
-    }
-
-    const ALL: [Self; 8] = [Self::Eq, Self::Ne, Self::Lt, Self::Lte, Self::Gt, Self::Gte, Self::Like, Self::Ilike];
 }
 
 impl Filter {
@@ -106,14 +108,21 @@ impl Filter {
         let mut conditions = Vec::new();
         for (field, value) in input.fields() {
             match (field.as_str(), value) {
+                (field, Input::Null) if table.relation_by_field(field).is_some() => {
+                    let message = format!(
+                        "`{field}: null` in a filter has no meaning: `not: {{{field}: {{}}}}` finds rows without it"
+                    );
+                    return Err(Error::new(Code::BadUserInput, message));
+                }
                 (_, Input::Null) => return Err(null_refused(field)),
                 ("and", list) => conditions.push(Self::All(Self::read_each(model, table, list)?)),
                 ("or", list) => conditions.push(Self::Any(Self::read_each(model, table, list)?)),
                 ("not", filter) => conditions.push(Self::Not(Box::new(Self::read(model, table, filter)?))),
-                (field, tests) => {
-                    let column = table.column_by_field(field).ok_or_else(|| unknown(field))?;
-                    Self::read_tests(model, table, column, tests, &mut conditions)?;
-                }
+                (field, inner) => match (table.column_by_field(field), table.relation_by_field(field)) {
+                    (Some(column), _) => read_tests(model, table, column, inner, &mut conditions)?,
+                    (None, Some(relation)) => read_related(model, table, relation, inner, &mut conditions)?,
+                    (None, None) => return Err(unknown(field)),
+                },
             }
         }
         // One condition alone stands for itself, so that equal filters are equal however they were written.
@@ -124,49 +133,18 @@ impl Filter {
         list.items().iter().map(|filter| Self::read(model, table, filter)).collect()
     }
 
-    fn read_tests(
-        model: &Model,
-        table: &Table,
-        column: ColumnId,
-        tests: &Input,
-        conditions: &mut Vec<Self>,
-    ) -> Result<(), Error> {
-        let kind = &table.column(column).kind;
-        let one = |value: &Input, field: &str| input::to_text(model, kind, value)?.ok_or_else(|| null_refused(field));
-        for (operator, value) in tests.fields() {
-            if *value == Input::Null {
-                return Err(null_refused(operator));
-            }
-            let several = || value.items().iter().map(|item| one(item, operator)).collect::<Result<Vec<_>, _>>();
-            let test = match (operator.as_str(), value) {
-                ("isNull", Input::Boolean(wanted)) => Test::IsNull(*wanted),
-                ("in", _) => Test::In(several()?),
-                ("notIn", _) => Test::NotIn(several()?),
-                (name, value) => {
-                    let comparison = Comparison::ALL.into_iter().find(|comparison| comparison.field() == name);
-                    Test::Compare(comparison.ok_or_else(|| unknown(name))?, one(value, name)?)
-                }
-            };
-            conditions.push(Self::Test(column, test));
-        }
-        Ok(())
-    }
-
-    /// Prints the condition on the row called `alias`.
-    pub fn write(&self, table: &Table, alias: &str, sql: &mut Statement) {
+    /// Every column of the row itself that is tested.
+    pub fn columns(&self) -> Vec<ColumnId> {
         match self {
-            Self::All(filters) => write_joined(filters, table, alias, sql, " AND ", "true"),
-            Self::Any(filters) => write_joined(filters, table, alias, sql, " OR ", "false"),
-            Self::Not(filter) => {
-                sql.keyword("(NOT ");
-                filter.write(table, alias, sql);
-                sql.keyword(")");
-            }
-            Self::Test(column, test) => test.write(table, *column, alias, sql),
+            Self::All(filters) | Self::Any(filters) => filters.iter().flat_map(Self::columns).collect(),
+            Self::Not(filter) => filter.columns(),
+            Self::Test(column, _) => vec![*column],
+            Self::Related(..) => Vec::new(),
         }
     }
 
-    /// Every operand with its column, to be rewritten in place.
+    /// Every operand that is a value of a column's type, with its column, to be rewritten in place. Those in filters of
+    /// related rows are left out.
     pub fn operands_mut(&mut self, visit: &mut impl FnMut(ColumnId, &mut String)) {
         match self {
             Self::All(filters) | Self::Any(filters) => {
@@ -175,123 +153,81 @@ impl Filter {
                 }
             }
             Self::Not(filter) => filter.operands_mut(visit),
-            Self::Test(column, Test::Compare(_, operand)) => visit(*column, operand),
+            Self::Test(column, Test::Compare(_, operand) | Test::Contain(_, operand)) => visit(*column, operand),
             Self::Test(column, Test::In(operands) | Test::NotIn(operands)) => {
                 for operand in operands {
                     visit(*column, operand);
                 }
             }
-            Self::Test(_, Test::IsNull(_)) => {}
+            Self::Test(_, Test::IsNull(_) | Test::Match(..) | Test::Keys(..) | Test::Path(_)) | Self::Related(..) => {}
         }
     }
 }
 
-fn write_joined(
-    filters: &[Filter],
+fn read_tests(
+    model: &Model,
     table: &Table,
-    alias: &str,
-    sql: &mut Statement,
-    between: &'static str,
-    empty: &'static str,
-) {
-    if filters.is_empty() {
-        sql.keyword(empty);
-        return;
+    id: ColumnId,
+    tests: &Input,
+    conditions: &mut Vec<Filter>,
+) -> Result<(), Error> {
+    let column = table.column(id);
+    let offered = Operator::offered(&column.kind);
+    for (name, value) in tests.fields() {
+        let operator = offered.iter().find(|operator| operator.field() == name).ok_or_else(|| unknown(name))?;
+        conditions.push(Filter::Test(id, read_test(model, column, *operator, value)?));
     }
-    sql.keyword("(");
-    for (index, filter) in filters.iter().enumerate() {
-        if index > 0 {
-            sql.keyword(between);
-        }
-        filter.write(table, alias, sql);
-    }
-    sql.keyword(")");
+    Ok(())
 }
 
-impl Test {
-    fn write(&self, table: &Table, id: ColumnId, alias: &str, sql: &mut Statement) {
-        let column = table.column(id);
-        let compared = Compared::of(&column.kind, &column.sql_type);
-        match compared.form {
-            Form::Text if !matches!(self, Self::IsNull(_)) => sql
-                .keyword("(")
-                .expression(&output_text(&Statement::column_reference(alias, &column.name)))
-                .keyword(")"),
-            Form::Itself | Form::Jsonb | Form::Text => sql.column(alias, &column.name),
-        };
-        match self {
-            // Not `IS NULL`, which holds for a composite value of nothing but NULLs.
-            Self::IsNull(wanted) => {
-                sql.keyword(if *wanted { " IS NOT DISTINCT FROM NULL" } else { " IS DISTINCT FROM NULL" });
+fn read_test(model: &Model, column: &Column, operator: Operator, input: &Input) -> Result<Test, Error> {
+    let text_of =
+        |kind: &Kind, input: &Input| input::to_text(model, kind, input)?.ok_or_else(|| null_refused(operator.field()));
+    let one =
+        |kind: &Kind| if *input == Input::Null { Err(null_refused(operator.field())) } else { text_of(kind, input) };
+    let several = |kind: &Kind| match input {
+        Input::Null => Err(null_refused(operator.field())),
+        input => input.items().iter().map(|item| text_of(kind, item)).collect::<Result<Vec<_>, _>>(),
+    };
+    Ok(match operator {
+        Operator::IsNull => match input {
+            Input::Boolean(wanted) => Test::IsNull(*wanted),
+            _ => return Err(null_refused(operator.field())),
+        },
+        Operator::Compare(comparison) => Test::Compare(comparison, one(&column.kind)?),
+        Operator::In => Test::In(several(&column.kind)?),
+        Operator::NotIn => Test::NotIn(several(&column.kind)?),
+        Operator::Match(how) => Test::Match(how, one(&Kind::String)?),
+        Operator::Contain(containment) => Test::Contain(containment, one(&column.kind)?),
+        Operator::Keys(keys) => Test::Keys(keys, several(&Kind::String)?),
+        Operator::Path => Test::Path(one(&Kind::String)?),
+    })
+}
+
+fn read_related(
+    model: &Model,
+    table: &Table,
+    id: RelationId,
+    input: &Input,
+    conditions: &mut Vec<Filter>,
+) -> Result<(), Error> {
+    let relation = table.relation(id);
+    let target = model.table(relation.target);
+    let mut related = |quantifier, input| {
+        let filter = Filter::read(model, target, input)?;
+        conditions.push(Filter::Related(id, quantifier, Box::new(filter)));
+        Ok(())
+    };
+    match relation.cardinality {
+        Cardinality::One { .. } => related(Quantifier::Some, input),
+        Cardinality::Many => input.fields().iter().try_for_each(|(name, filter)| {
+            let quantifier = Quantifier::ALL.into_iter().find(|quantifier| quantifier.field() == name);
+            match filter {
+                Input::Null => Err(null_refused(name)),
+                filter => related(quantifier.ok_or_else(|| unknown(name))?, filter),
             }
-            Self::Compare(comparison, operand) => {
-                // LIKE compares text: a pattern is no value of an enum or a domain.
-                let like = matches!(comparison, Comparison::Like | Comparison::Ilike);
-                let operand_type = if like { &QualifiedName::builtin("text") } else { &compared.operand };
-                sql.keyword(compared.cast()).keyword(comparison.sql()).bind(Some(operand.clone()), operand_type);
-            }
-            Self::In(operands) => write_list(sql, &compared, " = ANY(", operands, column),
-            Self::NotIn(operands) => write_list(sql, &compared, " <> ALL(", operands, column),
-        }
+        }),
     }
-}
-
-/// As what values of a column are compared, where not as themselves.
-struct Compared {
-    form: Form,
-    operand: QualifiedName,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Form {
-    Itself,
-    Jsonb,
-    /// The text of the output function, which is what a row of the log has.
-    Text,
-}
-
-impl Compared {
-    fn of(kind: &Kind, sql_type: &QualifiedName) -> Self {
-        match kind {
-            Kind::Json => Self { form: Form::Jsonb, operand: QualifiedName::builtin("jsonb") },
-            Kind::Opaque => Self { form: Form::Text, operand: QualifiedName::builtin("text") },
-            // A cast to `name` would cut a long operand, and so make it equal to another.
-            Kind::String if *sql_type == QualifiedName::builtin("name") => {
-                Self { form: Form::Itself, operand: QualifiedName::builtin("text") }
-            }
-            Kind::Boolean
-            | Kind::Int
-            | Kind::BigInt
-            | Kind::Float
-            | Kind::BigDecimal
-            | Kind::String
-            | Kind::Uuid
-            | Kind::DateTime
-            | Kind::LocalDateTime
-            | Kind::Date
-            | Kind::Time
-            | Kind::Duration
-            | Kind::Jsonb
-            | Kind::Bytes
-            | Kind::Enum(_)
-            | Kind::Array(_) => Self { form: Form::Itself, operand: sql_type.clone() },
-        }
-    }
-
-    fn cast(&self) -> &'static str {
-        match self.form {
-            Form::Jsonb => "::pg_catalog.jsonb",
-            Form::Itself | Form::Text => "",
-        }
-    }
-}
-
-fn write_list(sql: &mut Statement, compared: &Compared, operator: &'static str, operands: &[String], column: &Column) {
-    let text_array = QualifiedName::builtin("_text");
-    let own_array = column.array_type.as_ref().filter(|_| compared.operand == column.sql_type);
-    let array_type = own_array.unwrap_or(&text_array);
-    let literal = array_literal(operands.iter().map(|operand| Some(operand.as_str())));
-    sql.keyword(compared.cast()).keyword(operator).bind(Some(literal), array_type).keyword(")");
 }
 
 fn null_refused(field: &str) -> Error {

@@ -1,7 +1,7 @@
 //! What does a subscription ask for? Equal values share a group, a copy and every encoded message.
 
 use crate::caller::Caller;
-use crate::filter::{Filter, Test};
+use crate::filter::Filter;
 use crate::model::{ColumnId, Table, TableId, Writing};
 use crate::selection::RowSelection;
 
@@ -157,21 +157,9 @@ impl Rows {
     pub(super) fn needed(&self, table: &Table, covered: &[ColumnId]) -> Vec<ColumnId> {
         let mut columns = covered.to_vec();
         columns.extend(&table.key);
-        filter_columns(&self.filter, &mut columns);
+        columns.extend(self.filter.columns());
         columns.sort_unstable();
         columns.dedup();
         columns
-    }
-}
-
-fn filter_columns(filter: &Filter, columns: &mut Vec<ColumnId>) {
-    match filter {
-        Filter::All(filters) | Filter::Any(filters) => {
-            filters.iter().for_each(|filter| filter_columns(filter, columns));
-        }
-        Filter::Not(filter) => filter_columns(filter, columns),
-        Filter::Test(column, Test::IsNull(_) | Test::Compare(..) | Test::In(_) | Test::NotIn(_)) => {
-            columns.push(*column);
-        }
     }
 }

@@ -128,7 +128,14 @@ fn demanded<'a>(table: &Table, filter: &'a Filter) -> Option<(ColumnId, Vec<&'a 
         match test {
             Test::Compare(Comparison::Eq, value) if exact => Some((*id, vec![value.as_str()])),
             Test::In(values) if exact => Some((*id, values.iter().map(String::as_str).collect())),
-            Test::Compare(..) | Test::In(_) | Test::NotIn(_) | Test::IsNull(_) => None,
+            Test::Compare(..)
+            | Test::In(_)
+            | Test::NotIn(_)
+            | Test::IsNull(_)
+            | Test::Match(..)
+            | Test::Contain(..)
+            | Test::Keys(..)
+            | Test::Path(_) => None,
         }
     });
     let coarse = |id: &ColumnId| matches!(table.column(*id).kind, Kind::Boolean | Kind::Enum(_));

@@ -3,12 +3,16 @@
 
 use std::cmp::Ordering;
 
-use super::{Comparison, Filter, Test};
+use super::{Comparison, Containment, Filter, Keys, Match, Test};
 use crate::error::{Code, Error};
 use crate::model::{Collation, Column, ColumnId, Kind, Model, Table};
 
+mod elements;
+mod keys;
+mod pattern;
 mod value;
 
+use pattern::{Step, like, steps};
 use value::Value;
 
 /// A compiled filter.
@@ -22,7 +26,13 @@ enum Node {
     Not(Box<Node>),
     IsNull(ColumnId, bool),
     Compare(ColumnId, Reader, Comparison, Value),
-    Like(ColumnId, Vec<LikeStep>, Case),
+    Like(ColumnId, Vec<Step>, Case),
+    StartsWith(ColumnId, Box<str>),
+    EndsWith(ColumnId, Box<str>),
+    HasText(ColumnId, Box<str>),
+    /// Elements of the kind, NULL among them.
+    Contain(ColumnId, Kind, Containment, Vec<Option<Value>>),
+    Keys(ColumnId, Keys, Vec<Box<str>>),
     In(ColumnId, Reader, Vec<Value>),
     NotIn(ColumnId, Reader, Vec<Value>),
 }
@@ -93,22 +103,28 @@ fn compile(model: &Model, table: &Table, filter: &Filter) -> Result<Node, Error>
         Filter::Any(filters) => Node::Any(each(filters)?),
         Filter::Not(filter) => Node::Not(Box::new(compile(model, table, filter)?)),
         Filter::Test(id, test) => compile_test(model, table, *id, test)?,
+        Filter::Related(id, ..) => {
+            let relation = table.relation(*id);
+            let message = format!(
+                "`{}: {{…}}` cannot be followed in a subscription: other rows decide it, not the row alone. Follow `{}` and \
+                 `{}` together with `sync`, and put them together in the client",
+                relation.field,
+                table.names.many,
+                model.table(relation.target).names.many
+            );
+            return Err(Error::new(Code::Unsupported, message));
+        }
     })
 }
 
 fn compile_test(model: &Model, table: &Table, id: ColumnId, test: &Test) -> Result<Node, Error> {
     let column = table.column(id);
-    let operator = match test {
-        Test::IsNull(wanted) => return Ok(Node::IsNull(id, *wanted)),
-        Test::Compare(comparison, _) => comparison.field(),
-        Test::In(_) => "in",
-        Test::NotIn(_) => "notIn",
-    };
     if let Some(reason) = inexact(column, test) {
         let message = format!(
-            "`{}: {{{operator}: …}}` cannot be followed in a subscription: {reason}. Use another operator, or filter \
+            "`{}: {{{}: …}}` cannot be followed in a subscription: {reason}. Use another operator, or filter \
              in the client",
-            column.field
+            column.field,
+            test.operator().field()
         );
         return Err(Error::new(Code::Unsupported, message));
     }
@@ -118,40 +134,71 @@ fn compile_test(model: &Model, table: &Table, id: ColumnId, test: &Test) -> Resu
         }
         kind => Reader::Kind(kind.clone()),
     };
-    let read = |operand: &String| {
-        let unread = || Error::new(Code::DataInvalid, format!("{operand:?} is not a value of `{}`", column.field));
-        reader.read(operand).ok_or_else(unread)
-    };
+    let unread =
+        |operand: &str| Error::new(Code::DataInvalid, format!("{operand:?} is not a value of `{}`", column.field));
+    let read = |operand: &String| reader.read(operand).ok_or_else(|| unread(operand));
     let read_all = |operands: &[String]| operands.iter().map(read).collect::<Result<Vec<_>, _>>();
     Ok(match test {
         Test::IsNull(wanted) => Node::IsNull(id, *wanted),
-        Test::Compare(Comparison::Like, pattern) => Node::Like(id, like_steps(pattern)?, Case::Kept),
-        Test::Compare(Comparison::Ilike, pattern) => {
-            Node::Like(id, like_steps(&pattern.to_ascii_lowercase())?, Case::Folded)
-        }
         Test::Compare(comparison, operand) => Node::Compare(id, reader.clone(), *comparison, read(operand)?),
         Test::In(operands) => Node::In(id, reader.clone(), read_all(operands)?),
         Test::NotIn(operands) => Node::NotIn(id, reader.clone(), read_all(operands)?),
+        Test::Match(how, operand) => match how {
+            Match::Like => Node::Like(id, steps(operand)?, Case::Kept),
+            Match::Ilike => Node::Like(id, steps(&operand.to_ascii_lowercase())?, Case::Folded),
+            Match::StartsWith => Node::StartsWith(id, operand.as_str().into()),
+            Match::EndsWith => Node::EndsWith(id, operand.as_str().into()),
+            Match::Contains => Node::HasText(id, operand.as_str().into()),
+            Match::Regex | Match::Iregex => return Err(unjudged(test)),
+        },
+        Test::Contain(containment, operand) => {
+            let Kind::Array(element) = &column.kind else { return Err(unjudged(test)) };
+            let elements = elements::read(element, operand).ok_or_else(|| unread(operand))?;
+            Node::Contain(id, (**element).clone(), *containment, elements)
+        }
+        Test::Keys(how, keys) => Node::Keys(id, *how, keys.iter().map(|key| key.as_str().into()).collect()),
+        Test::Path(_) => return Err(unjudged(test)),
     })
+}
+
+/// A test that [`inexact`] lets pass and nothing judges: a defect.
+fn unjudged(test: &Test) -> Error {
+    Error::new(Code::Internal, format!("`{}` is not judged", test.operator().field()))
 }
 
 /// Why only Postgres can judge the test, if so.
 fn inexact(column: &Column, test: &Test) -> Option<&'static str> {
-    let order = matches!(test, Test::Compare(Comparison::Lt | Comparison::Lte | Comparison::Gt | Comparison::Gte, _));
-    let folded = matches!(test, Test::Compare(Comparison::Ilike, _));
-    match (&column.kind, column.collation) {
-        (Kind::Json | Kind::Jsonb, _) => Some("equality of JSON documents is known to Postgres alone"),
-        (Kind::Array(element), _)
-            if matches!(**element, Kind::Float | Kind::BigDecimal | Kind::Duration | Kind::Json | Kind::Jsonb) =>
-        {
+    let is_order = match test {
+        Test::Compare(comparison, _) => comparison.is_order(),
+        Test::IsNull(_)
+        | Test::In(_)
+        | Test::NotIn(_)
+        | Test::Match(..)
+        | Test::Contain(..)
+        | Test::Keys(..)
+        | Test::Path(_) => false,
+    };
+    match (&column.kind, test, column.collation) {
+        (_, Test::IsNull(_), _) => None,
+        (_, Test::Match(Match::Regex | Match::Iregex, _), _) => {
+            Some("regular expressions are understood by Postgres alone")
+        }
+        (_, Test::Path(_), _) => Some("SQL/JSON paths are understood by Postgres alone"),
+        (Kind::Jsonb, Test::Keys(..), _) => None,
+        (Kind::Json | Kind::Jsonb, _, _) => Some("equality of JSON documents is known to Postgres alone"),
+        (Kind::Array(element), _, _) if **element == Kind::Jsonb => {
+            Some("equality of JSON documents is known to Postgres alone")
+        }
+        (_, _, Collation::Equivalence) => Some("its collation takes different texts for equal"),
+        (Kind::Array(_), Test::Contain(..), _) => None,
+        (Kind::Array(element), _, _) if matches!(**element, Kind::Float | Kind::BigDecimal | Kind::Duration) => {
             Some("equal elements can have different texts")
         }
-        (_, Collation::Equivalence) => Some("its collation takes different texts for equal"),
-        (Kind::String, Collation::Language) if order => Some("the order of text depends on the collation"),
-        (Kind::String, Collation::Language | Collation::ByteOrder) if folded => {
+        (Kind::String, _, Collation::Language) if is_order => Some("the order of text depends on the collation"),
+        (Kind::String, Test::Match(Match::Ilike, _), Collation::Language | Collation::ByteOrder) => {
             Some("upper and lower case depend on the collation")
         }
-        (Kind::Time, _) if order && column.sql_type.name == "timetz" => Some("the order of times with zones"),
+        (Kind::Time, _, _) if is_order && column.sql_type.name == "timetz" => Some("the order of times with zones"),
         _ => None,
     }
 }
@@ -173,6 +220,13 @@ impl Node {
                     Case::Folded => like(&text.to_ascii_lowercase(), steps),
                 })
             }
+            Self::StartsWith(column, part) => Some(row(*column)?.starts_with(&**part)),
+            Self::EndsWith(column, part) => Some(row(*column)?.ends_with(&**part)),
+            Self::HasText(column, part) => Some(row(*column)?.contains(&**part)),
+            Self::Contain(column, element, containment, operands) => {
+                Some(containment.holds(&elements::read(element, row(*column)?)?, operands))
+            }
+            Self::Keys(column, how, keys) => keys::has(row(*column)?, *how, keys),
             Self::In(_, _, operands) if operands.is_empty() => Some(false),
             Self::NotIn(_, _, operands) if operands.is_empty() => Some(true),
             Self::In(column, reader, operands) => contains(reader, row(*column)?, operands),
@@ -208,87 +262,6 @@ impl Comparison {
             Self::Lte => ordering != Ordering::Greater,
             Self::Gt => ordering == Ordering::Greater,
             Self::Gte => ordering != Ordering::Less,
-            // Compiled to `Node::Like`, which compares no values.
-            Self::Like | Self::Ilike => false,
         }
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum LikeStep {
-    Exactly(char),
-    AnyOne,
-    AnyText,
-}
-
-/// <https://www.postgresql.org/docs/current/functions-matching.html#FUNCTIONS-LIKE>
-fn like_steps(pattern: &str) -> Result<Vec<LikeStep>, Error> {
-    let mut steps = Vec::new();
-    let mut characters = pattern.chars();
-    while let Some(character) = characters.next() {
-        steps.push(match character {
-            '%' => LikeStep::AnyText,
-            '_' => LikeStep::AnyOne,
-            '\\' => LikeStep::Exactly(characters.next().ok_or_else(|| {
-                Error::new(Code::DataInvalid, "a LIKE pattern must not end with the escape character `\\`")
-            })?),
-            other => LikeStep::Exactly(other),
-        });
-    }
-    steps.dedup_by(|a, b| *a == LikeStep::AnyText && *b == LikeStep::AnyText);
-    Ok(steps)
-}
-
-/// Matches in time bounded by text × pattern: after a mismatch only the last `%` takes one character more.
-fn like(text: &str, steps: &[LikeStep]) -> bool {
-    let mut rest = text.chars();
-    let mut step = 0;
-    let mut retry = None;
-    loop {
-        let here = rest.clone();
-        match (steps.get(step), rest.next()) {
-            (Some(LikeStep::AnyText), _) => {
-                rest = here;
-                step += 1;
-                retry = Some((rest.clone(), step));
-            }
-            (None, None) => return true,
-            (Some(LikeStep::AnyOne), Some(_)) => step += 1,
-            (Some(LikeStep::Exactly(wanted)), Some(found)) if *wanted == found => step += 1,
-            _ => {
-                let Some((from, after)) = &mut retry else { return false };
-                if from.next().is_none() {
-                    return false;
-                }
-                rest = from.clone();
-                step = *after;
-            }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn like_follows_postgres() {
-        let cases = [
-            ("abc", "a%", true),
-            ("abc", "_b_", true),
-            ("abc", "ab", false),
-            ("", "%", true),
-            ("", "_", false),
-            ("a%c", r"a\%c", true),
-            ("abc", r"a\%c", false),
-            ("aXbXc", "%X_", true),
-            ("naïve 🙂", "na_ve _", true),
-            ("aaaaaaaaaaaaaaaaaaaab", "%a%a%a%a%a%a%c", false),
-            ("mississippi", "%iss%pi", true),
-        ];
-        for (text, pattern, wanted) in cases {
-            assert_eq!(like(text, &like_steps(pattern).unwrap()), wanted, "{text} LIKE {pattern}");
-        }
-        assert!(like_steps(r"abc\").is_err());
     }
 }

@@ -178,6 +178,11 @@ impl Table {
     pub fn column_by_field(&self, field: &str) -> Option<ColumnId> {
         self.columns().find(|(_, column)| column.field == field).map(|(id, _)| id)
     }
+
+    /// The relation with this GraphQL field.
+    pub fn relation_by_field(&self, field: &str) -> Option<RelationId> {
+        self.relations.iter().position(|relation| relation.field == field).map(RelationId)
+    }
 }
 
 /// How a table is called in GraphQL. Every generated type and root field derives from these three.

@@ -149,6 +149,7 @@ pub(super) fn family(names: &TableNames) -> Vec<String> {
         "Connection",
         "Edge",
         "Filter",
+        "RelationFilter",
         "Order",
         "CreateInput",
         "PutInput",

@@ -55,6 +55,12 @@ pub fn public_error(model: &Model, error: &sqlx::Error) -> Error {
         "40001" | "40P01" | "55P03" => Error::new(Code::Retry, "another transaction was in the way; try again"),
         "57014" => Error::new(Code::Timeout, "the statement ran into the time limit"),
         "42501" => Error::new(Code::Forbidden, "the database role may not do this"),
+        // A collation without LIKE, say. The message is about types and functions, not about rows.
+        "0A000" => Error::new(Code::Unsupported, format!("the database cannot do this: {}", error.message())),
+        // Not in the statement, which would have a position: in an SQL/JSON path that was read while it ran.
+        "42601" if error.position().is_none() => {
+            Error::new(Code::DataInvalid, format!("the database refused a value: {}", error.message()))
+        }
         "25006" => Error::new(Code::Forbidden, "the database is read-only"),
         code if is_stale(code) => {
             tracing::warn!(%error, code, "the database is not what the schema says");

@@ -83,7 +83,7 @@ impl Page {
             write_join(model, parent, table, alias, sql);
             sql.keyword(" AND ");
         }
-        self.filter.write(table, alias, sql);
+        self.filter.write(model, table, alias, sql);
     }
 }
 

@@ -216,7 +216,7 @@ impl<'a> Planner<'a> {
         let filter = self.key_filter(field, table, key)?;
         rows.write_object(field.fields(), table, sql, |alias, sql| {
             sql.keyword(" FROM ").qualified(&table.sql).keyword(" AS ").identifier(alias).keyword(" WHERE ");
-            filter.write(table, alias, sql);
+            filter.write(self.model(), table, alias, sql);
         })
     }
 

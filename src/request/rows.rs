@@ -3,7 +3,8 @@
 use super::page;
 use super::plan::{Planner, misplaced};
 use crate::error::{Code, Error};
-use crate::model::{Cardinality, ColumnId, Join, Model, Relation, Table, Through};
+use crate::filter::condition;
+use crate::model::{Cardinality, Model, Relation, Table};
 use crate::operation::Field;
 use crate::schema::Meaning;
 use crate::selection;
@@ -12,9 +13,6 @@ use crate::sql::Statement;
 /// Postgres cuts longer names, and a response key is a column's name in the statement.
 /// <https://www.postgresql.org/docs/current/sql-syntax-lexical.html#SQL-SYNTAX-IDENTIFIERS>
 const LONGEST_KEY: usize = 63;
-
-/// The row of a join table. Nothing is nested in where it is named, so one name is enough.
-const JOIN: &str = "#join";
 
 /// A statement's rows, each with an alias of its own.
 pub(super) struct Rows<'a> {
@@ -106,32 +104,7 @@ impl<'a> Rows<'a> {
 
 /// Prints that the row called `alias` belongs to its parent.
 pub(super) fn write_join(model: &Model, parent: Parent<'_>, target: &Table, alias: &str, sql: &mut Statement) {
-    match &parent.relation.join {
-        Join::Columns(pairs) => write_equal(pairs, (parent.table, parent.alias), (target, alias), sql),
-        Join::Through(Through { table, near, far }) => {
-            let table = model.table(*table);
-            sql.keyword("EXISTS (SELECT FROM ")
-                .qualified(&table.sql)
-                .keyword(" AS ")
-                .identifier(JOIN)
-                .keyword(" WHERE ");
-            write_equal(near, (parent.table, parent.alias), (table, JOIN), sql);
-            sql.keyword(" AND ");
-            write_equal(far, (table, JOIN), (target, alias), sql);
-            sql.keyword(")");
-        }
-    }
-}
-
-/// Prints that a row here and a row there have equal columns.
-fn write_equal(pairs: &[(ColumnId, ColumnId)], here: (&Table, &str), there: (&Table, &str), sql: &mut Statement) {
-    for (index, (own, other)) in pairs.iter().enumerate() {
-        if index > 0 {
-            sql.keyword(" AND ");
-        }
-        sql.column(there.1, &there.0.column(*other).name).keyword(" = ");
-        sql.column(here.1, &here.0.column(*own).name);
-    }
+    condition::write_join(model, parent.relation, (parent.table, parent.alias), (target, alias), sql);
 }
 
 /// Prints the name of a type, which is a GraphQL name: letters, digits and `_`.

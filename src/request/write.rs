@@ -33,7 +33,7 @@ pub(super) fn step<'a>(planner: &Planner<'a>, field: &Field) -> Result<Step, Err
             let filter = planner.key_filter(field, table, &table.key)?;
             let mut sql = Statement::new();
             sql.keyword("DELETE FROM ").qualified(&table.sql).keyword(" AS t WHERE ");
-            filter.write(table, "t", &mut sql);
+            filter.write(planner.model(), table, "t", &mut sql);
             sql.keyword(" RETURNING t.*");
             // The relations of a deleted row are read as they were: by the statement that deletes it.
             return whole(planner, field, table, sql);
@@ -70,7 +70,7 @@ fn then_read<'a>(planner: &Planner<'a>, field: &Field, table: &'a Table, write: 
     read.keyword("SELECT (");
     let filter = Filter::key(key);
     let mut condition = Statement::new();
-    filter.write(table, "#1", &mut condition);
+    filter.write(planner.model(), table, "#1", &mut condition);
     read.binds = condition.binds.clone();
     Rows::new(*planner).write_object(field.fields(), table, &mut read, |alias, sql| {
         debug_assert_eq!(alias, "#1");
@@ -140,7 +140,7 @@ fn update(planner: &Planner<'_>, field: &Field, table: &Table, filter: &Filter) 
     if values.is_empty() {
         // An empty patch changes nothing: no write that triggers and subscribers would see.
         sql.keyword("SELECT t.* FROM ").qualified(&table.sql).keyword(" AS t WHERE ");
-        filter.write(table, "t", &mut sql);
+        filter.write(planner.model(), table, "t", &mut sql);
         return Ok(sql);
     }
     sql.keyword("UPDATE ").qualified(&table.sql).keyword(" AS t SET ");
@@ -152,7 +152,7 @@ fn update(planner: &Planner<'_>, field: &Field, table: &Table, filter: &Filter) 
         sql.identifier(&column.name).keyword(" = ").bind(value.clone(), &column.sql_type);
     }
     sql.keyword(" WHERE ");
-    filter.write(table, "t", &mut sql);
+    filter.write(planner.model(), table, "t", &mut sql);
     sql.keyword(" RETURNING t.*");
     Ok(sql)
 }

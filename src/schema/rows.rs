@@ -5,6 +5,7 @@ use async_graphql::dynamic::{Field, InputObject, InputValue, Object, TypeRef};
 use super::build::{Builder, constant, key_arguments};
 use super::meaning::{ConnectionField, Meaning};
 use super::scalars::{filter_name, value_type};
+use crate::filter::Quantifier;
 use crate::model::{Cardinality, ColumnId, Join, Model, Relation, RelationId, Table, TableId, is_orderable};
 
 pub(super) fn register(schema: &mut Builder, model: &Model, id: TableId, table: &Table) {
@@ -78,7 +79,30 @@ fn filter(schema: &mut Builder, model: &Model, table: &Table) {
     for (_, column) in table.columns() {
         filter = filter.field(InputValue::new(&column.field, TypeRef::named(filter_name(model, &column.kind))));
     }
+    for relation in &table.relations {
+        let target = model.table(relation.target);
+        if target.columns().next().is_none() {
+            continue;
+        }
+        let (ty, description) = match relation.cardinality {
+            Cardinality::One { .. } => ("Filter", "There is such a row, and it passes."),
+            Cardinality::Many => ("RelationFilter", "How many of these rows pass."),
+        };
+        let ty = TypeRef::named(format!("{}{ty}", target.names.type_name));
+        let description = format!("{description} Not in subscriptions.");
+        filter = filter.field(InputValue::new(&relation.field, ty).description(description));
+    }
     schema.register(filter);
+    let related = InputObject::new(format!("{}RelationFilter", table.names.type_name))
+        .description("Conditions on related rows; all of those given must hold.");
+    schema.register(Quantifier::ALL.into_iter().fold(related, |related, quantifier| {
+        let description = match quantifier {
+            Quantifier::Some => "One of the rows passes at least.",
+            Quantifier::Every => "All of the rows pass; also if there are none.",
+            Quantifier::None => "None of the rows passes; also if there are none.",
+        };
+        related.field(InputValue::new(quantifier.field(), TypeRef::named(&name)).description(description))
+    }));
 }
 
 fn has_order(table: &Table) -> bool {

@@ -4,6 +4,7 @@ use async_graphql::dynamic::{Enum, EnumItem, InputObject, InputValue, Object, Sc
 
 use super::build::{Builder, constant};
 use super::meaning::{ConnectionField, Meaning};
+use crate::filter::{Operand, Operator};
 use crate::model::{Kind, Model};
 
 /// Name, description, and where its format is specified.
@@ -157,35 +158,16 @@ pub(super) fn filter_name(model: &Model, kind: &Kind) -> String {
 }
 
 fn filter(model: &Model, kind: &Kind) -> InputObject {
-    let name = filter_name(model, kind);
-    let one = value_type(model, kind, false);
-    let several = TypeRef::named_nn_list(element_name(model, kind));
-    let mut filter = InputObject::new(&name)
-        .description("Conditions on one value; all of those given must hold. None but `isNull` holds for NULL.")
-        .field(InputValue::new("isNull", TypeRef::named("Boolean")).description("It is NULL, or is not."));
-    let mut operator = |field: &str, ty: &TypeRef, description: &str| {
-        let value = InputValue::new(field, ty.clone()).description(description);
-        filter = std::mem::replace(&mut filter, InputObject::new("")).field(value);
-    };
-    operator("eq", &one, "Equal.");
-    operator("ne", &one, "Not equal.");
-    if !matches!(kind, Kind::Json | Kind::Jsonb | Kind::Array(_)) {
-        operator("in", &several, "Equal to one of these.");
-        operator("notIn", &several, "Equal to none of these.");
-    }
-    if crate::model::is_orderable(kind) {
-        operator("lt", &one, "Less.");
-        operator("lte", &one, "Less or equal.");
-        operator("gt", &one, "Greater.");
-        operator("gte", &one, "Greater or equal.");
-    }
-    if *kind == Kind::String {
-        operator(
-            "like",
-            &one,
-            "Matches a pattern: `%` is any text, `_` one character, `\\` takes the next as it stands.",
-        );
-        operator("ilike", &one, "Matches a pattern without regard to case.");
-    }
-    filter
+    let filter = InputObject::new(filter_name(model, kind))
+        .description("Conditions on one value; all of those given must hold. None but `isNull` holds for NULL.");
+    Operator::offered(kind).into_iter().fold(filter, |filter, operator| {
+        let ty = match operator.operand() {
+            Operand::Boolean => TypeRef::named("Boolean"),
+            Operand::Value => value_type(model, kind, false),
+            Operand::Values => TypeRef::named_nn_list(element_name(model, kind)),
+            Operand::Text => TypeRef::named("String"),
+            Operand::Texts => TypeRef::named_nn_list("String"),
+        };
+        filter.field(InputValue::new(operator.field(), ty).description(operator.description(kind)))
+    })
 }

@@ -2,6 +2,7 @@
 
 mod alter;
 mod client;
+mod filters;
 mod golden;
 mod hostile;
 mod http;

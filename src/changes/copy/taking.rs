@@ -152,7 +152,7 @@ fn statement(model: &Model, group: &Group) -> Statement {
         }
         fill(width - scope.needed.len(), &mut sql);
         sql.keyword(" FROM ").qualified(&table.sql).keyword(" AS ").identifier("t").keyword(" WHERE ");
-        rows.filter.write(table, "t", &mut sql);
+        rows.filter.write(model, table, "t", &mut sql);
     }
     sql
 }

@@ -1,0 +1,270 @@
+//! How is a filter said in SQL? Prints the condition on a row; values of the request are bound.
+
+use super::{Comparison, Containment, Filter, Keys, Match, Quantifier, Test};
+use crate::model::{Column, ColumnId, Join, Kind, Model, Relation, Table, Through};
+use crate::sql::{QualifiedName, Statement, array_literal, output_text};
+
+/// The aliases of related rows, in turns: a condition speaks of its own row and of the one that it is related to.
+const RELATED: [&str; 2] = ["#related", "#further"];
+/// The alias of the row of a join table.
+const BETWEEN: &str = "#between";
+
+impl Filter {
+    /// Prints the condition on the row called `alias`.
+    pub fn write(&self, model: &Model, table: &Table, alias: &str, sql: &mut Statement) {
+        match self {
+            Self::All(filters) => write_joined(filters, model, table, alias, sql, (" AND ", "true")),
+            Self::Any(filters) => write_joined(filters, model, table, alias, sql, (" OR ", "false")),
+            Self::Not(filter) => {
+                sql.keyword("(NOT ");
+                filter.write(model, table, alias, sql);
+                sql.keyword(")");
+            }
+            Self::Test(id, test) => test.write(table.column(*id), alias, sql),
+            Self::Related(id, quantifier, filter) => {
+                let relation = table.relation(*id);
+                let target = model.table(relation.target);
+                let there = if alias == RELATED[0] { RELATED[1] } else { RELATED[0] };
+                sql.keyword(match quantifier {
+                    Quantifier::Some => "EXISTS (SELECT FROM ",
+                    Quantifier::Every | Quantifier::None => "NOT EXISTS (SELECT FROM ",
+                });
+                sql.qualified(&target.sql).keyword(" AS ").identifier(there).keyword(" WHERE ");
+                write_join(model, relation, (table, alias), (target, there), sql);
+                sql.keyword(" AND ");
+                filter.write(model, target, there, sql);
+                sql.keyword(match quantifier {
+                    Quantifier::Some | Quantifier::None => ")",
+                    // A row of which nobody can tell does not pass.
+                    Quantifier::Every => " IS NOT TRUE)",
+                });
+            }
+        }
+    }
+}
+
+fn write_joined(
+    filters: &[Filter],
+    model: &Model,
+    table: &Table,
+    alias: &str,
+    sql: &mut Statement,
+    (between, empty): (&'static str, &'static str),
+) {
+    if filters.is_empty() {
+        sql.keyword(empty);
+        return;
+    }
+    sql.keyword("(");
+    for (index, filter) in filters.iter().enumerate() {
+        if index > 0 {
+            sql.keyword(between);
+        }
+        filter.write(model, table, alias, sql);
+    }
+    sql.keyword(")");
+}
+
+/// Prints that the relation leads from the row here to the row there; each a table and an alias.
+pub fn write_join(
+    model: &Model,
+    relation: &Relation,
+    here: (&Table, &str),
+    there: (&Table, &str),
+    sql: &mut Statement,
+) {
+    match &relation.join {
+        Join::Columns(pairs) => write_equal(pairs, here, there, sql),
+        Join::Through(Through { table, near, far }) => {
+            let between = (model.table(*table), BETWEEN);
+            sql.keyword("EXISTS (SELECT FROM ").qualified(&between.0.sql).keyword(" AS ").identifier(BETWEEN);
+            sql.keyword(" WHERE ");
+            write_equal(near, here, between, sql);
+            sql.keyword(" AND ");
+            write_equal(far, between, there, sql);
+            sql.keyword(")");
+        }
+    }
+}
+
+/// Prints that a row here and a row there have equal columns.
+fn write_equal(pairs: &[(ColumnId, ColumnId)], here: (&Table, &str), there: (&Table, &str), sql: &mut Statement) {
+    for (index, (own, other)) in pairs.iter().enumerate() {
+        if index > 0 {
+            sql.keyword(" AND ");
+        }
+        sql.column(there.1, &there.0.column(*other).name).keyword(" = ");
+        sql.column(here.1, &here.0.column(*own).name);
+    }
+}
+
+impl Test {
+    fn write(&self, column: &Column, alias: &str, sql: &mut Statement) {
+        if let Self::IsNull(wanted) = self {
+            // Not `IS NULL`, which holds for a composite value of nothing but NULLs.
+            sql.column(alias, &column.name);
+            sql.keyword(if *wanted { " IS NOT DISTINCT FROM NULL" } else { " IS DISTINCT FROM NULL" });
+            return;
+        }
+        let compared = Compared::of(&column.kind, &column.sql_type);
+        let text = QualifiedName::builtin("text");
+        sql.expression(&compared.expression(column, alias));
+        match self {
+            Self::IsNull(_) => sql,
+            Self::Compare(comparison, operand) => {
+                sql.keyword(comparison.sql()).bind(Some(operand.clone()), &compared.operand).keyword(compared.cast)
+            }
+            Self::In(operands) => write_list(sql, &compared, " = ANY(", operands, column),
+            Self::NotIn(operands) => write_list(sql, &compared, " <> ALL(", operands, column),
+            // A pattern is no value of an enum or a domain.
+            Self::Match(how, operand) => sql.keyword(how.sql()).bind(Some(how.pattern(operand)), &text),
+            Self::Contain(containment, operand) => {
+                sql.keyword(containment.sql()).bind(Some(operand.clone()), &compared.operand)
+            }
+            Self::Keys(Keys::One, keys) => sql.keyword(" OPERATOR(pg_catalog.?) ").bind(keys.first().cloned(), &text),
+            Self::Keys(how @ (Keys::Any | Keys::All), keys) => {
+                let any = *how == Keys::Any;
+                sql.keyword(if any { " OPERATOR(pg_catalog.?|) " } else { " OPERATOR(pg_catalog.?&) " });
+                let literal = array_literal(keys.iter().map(|key| Some(key.as_str())));
+                sql.bind(Some(literal), &QualifiedName::builtin("_text"))
+            }
+            // The operator takes an error within a document, such as a missing key in strict mode, for nothing found.
+            Self::Path(path) => {
+                sql.keyword(" OPERATOR(pg_catalog.@?) ").bind(Some(path.clone()), &QualifiedName::builtin("jsonpath"))
+            }
+        };
+    }
+}
+
+impl Comparison {
+    fn sql(self) -> &'static str {
+        match self {
+            Self::Eq => " = ",
+            Self::Ne => " <> ",
+            Self::Lt => " < ",
+            Self::Lte => " <= ",
+            Self::Gt => " > ",
+            Self::Gte => " >= ",
+        }
+    }
+}
+
+impl Match {
+    /// Parts of text are patterns too, so that an index for patterns (`text_pattern_ops`, `gin_trgm_ops`) serves them.
+    fn sql(self) -> &'static str {
+        match self {
+            Self::Like | Self::StartsWith | Self::EndsWith | Self::Contains => " LIKE ",
+            Self::Ilike => " ILIKE ",
+            Self::Regex => " ~ ",
+            Self::Iregex => " ~* ",
+        }
+    }
+
+    fn pattern(self, operand: &str) -> String {
+        match self {
+            Self::Like | Self::Ilike | Self::Regex | Self::Iregex => operand.to_owned(),
+            Self::StartsWith => format!("{}%", literal(operand)),
+            Self::EndsWith => format!("%{}", literal(operand)),
+            Self::Contains => format!("%{}%", literal(operand)),
+        }
+    }
+}
+
+/// The pattern that matches this text alone.
+fn literal(text: &str) -> String {
+    let mut pattern = String::with_capacity(text.len());
+    for character in text.chars() {
+        if matches!(character, '%' | '_' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(character);
+    }
+    pattern
+}
+
+impl Containment {
+    /// Postgres' own: the extension intarray has others of the same name, which refuse NULL.
+    fn sql(self) -> &'static str {
+        match self {
+            Self::Contains => " OPERATOR(pg_catalog.@>) ",
+            Self::ContainedBy => " OPERATOR(pg_catalog.<@) ",
+            Self::Overlaps => " OPERATOR(pg_catalog.&&) ",
+        }
+    }
+}
+
+/// As what values of a column are compared, where not as themselves.
+struct Compared {
+    form: Form,
+    operand: QualifiedName,
+    /// What an operand is brought into form by, after it was read as that type.
+    cast: &'static str,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Itself,
+    Jsonb,
+    /// The text of the output function, which is what a row of the log has.
+    Text,
+}
+
+/// SQL of a column's value in the form in which it is compared: values that a filter takes for equal are equal in it.
+pub fn comparable(column: &Column, alias: &str) -> String {
+    Compared::of(&column.kind, &column.sql_type).expression(column, alias)
+}
+
+impl Compared {
+    fn of(kind: &Kind, sql_type: &QualifiedName) -> Self {
+        let builtin = |form, name| Self { form, operand: QualifiedName::builtin(name), cast: "" };
+        match kind {
+            Kind::Json => builtin(Form::Jsonb, "jsonb"),
+            Kind::Opaque => builtin(Form::Text, "text"),
+            // Of such elements Postgres may not know which are equal.
+            Kind::Array(element) if matches!(**element, Kind::Opaque | Kind::Json) => {
+                Self { form: Form::Text, operand: sql_type.clone(), cast: "::pg_catalog.text" }
+            }
+            // A cast to `name` would cut a long operand, and so make it equal to another.
+            Kind::String if *sql_type == QualifiedName::builtin("name") => builtin(Form::Itself, "text"),
+            Kind::Boolean
+            | Kind::Int
+            | Kind::BigInt
+            | Kind::Float
+            | Kind::BigDecimal
+            | Kind::String
+            | Kind::Uuid
+            | Kind::DateTime
+            | Kind::LocalDateTime
+            | Kind::Date
+            | Kind::Time
+            | Kind::Duration
+            | Kind::Jsonb
+            | Kind::Bytes
+            | Kind::Enum(_)
+            | Kind::Array(_) => Self { form: Form::Itself, operand: sql_type.clone(), cast: "" },
+        }
+    }
+
+    fn expression(&self, column: &Column, alias: &str) -> String {
+        let reference = Statement::column_reference(alias, &column.name);
+        match self.form {
+            Form::Itself => reference,
+            Form::Jsonb => format!("{reference}::pg_catalog.jsonb"),
+            Form::Text => format!("({})", output_text(&reference)),
+        }
+    }
+}
+
+fn write_list<'s>(
+    sql: &'s mut Statement,
+    compared: &Compared,
+    operator: &'static str,
+    operands: &[String],
+    column: &Column,
+) -> &'s mut Statement {
+    let text_array = QualifiedName::builtin("_text");
+    let own_array = column.array_type.as_ref().filter(|_| compared.operand == column.sql_type);
+    let array_type = own_array.unwrap_or(&text_array);
+    let literal = array_literal(operands.iter().map(|operand| Some(operand.as_str())));
+    sql.keyword(operator).bind(Some(literal), array_type).keyword(")")
+}

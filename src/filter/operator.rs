@@ -1,0 +1,237 @@
+//! Which tests of a value are there, and which kinds of values offer them? The one list that the schema prints and
+//! that input is read by.
+
+use crate::model::{Kind, is_orderable};
+
+/// An operator of a column's filter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Operator {
+    /// `isNull`
+    IsNull,
+    /// A comparison with one value.
+    Compare(Comparison),
+    /// `in`
+    In,
+    /// `notIn`
+    NotIn,
+    /// Text against a pattern, or a part of it.
+    Match(Match),
+    /// What a value holds against what another holds.
+    Contain(Containment),
+    /// The keys of a JSON document.
+    Keys(Keys),
+    /// `path`
+    Path,
+}
+
+/// The comparisons.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Comparison {
+    /// `=`
+    Eq,
+    /// `<>`
+    Ne,
+    /// `<`
+    Lt,
+    /// `<=`
+    Lte,
+    /// `>`
+    Gt,
+    /// `>=`
+    Gte,
+}
+
+/// The ways to look at text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Match {
+    /// `LIKE`: `%` any text, `_` one character, `\` takes the next as it stands.
+    Like,
+    /// `ILIKE`: the same without regard to case.
+    Ilike,
+    /// Begins with this text.
+    StartsWith,
+    /// Ends with this text.
+    EndsWith,
+    /// Has this text somewhere.
+    Contains,
+    /// `~`: a POSIX regular expression.
+    Regex,
+    /// `~*`: the same without regard to case.
+    Iregex,
+}
+
+/// The ways in which a list or a document relates to another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Containment {
+    /// `@>`
+    Contains,
+    /// `<@`
+    ContainedBy,
+    /// `&&`
+    Overlaps,
+}
+
+/// How many of the keys given a JSON document must have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Keys {
+    /// `?`: the one that is given.
+    One,
+    /// `?|`
+    Any,
+    /// `?&`
+    All,
+}
+
+/// What an operator takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Operand {
+    /// True or false.
+    Boolean,
+    /// A value as the column has them.
+    Value,
+    /// Several of them.
+    Values,
+    /// Text, whatever the column has.
+    Text,
+    /// Several texts.
+    Texts,
+}
+
+impl Comparison {
+    /// All of them.
+    pub const ALL: [Self; 6] = [Self::Eq, Self::Ne, Self::Lt, Self::Lte, Self::Gt, Self::Gte];
+
+    pub(super) fn is_order(self) -> bool {
+        match self {
+            Self::Eq | Self::Ne => false,
+            Self::Lt | Self::Lte | Self::Gt | Self::Gte => true,
+        }
+    }
+}
+
+impl Match {
+    /// All of them.
+    pub const ALL: [Self; 7] =
+        [Self::Like, Self::Ilike, Self::StartsWith, Self::EndsWith, Self::Contains, Self::Regex, Self::Iregex];
+}
+
+impl Operator {
+    /// What the filter of a kind offers, in this order.
+    pub fn offered(kind: &Kind) -> Vec<Self> {
+        use Containment::{ContainedBy, Contains, Overlaps};
+        let mut offered = vec![Self::IsNull, Self::Compare(Comparison::Eq), Self::Compare(Comparison::Ne)];
+        if !matches!(kind, Kind::Json | Kind::Jsonb | Kind::Array(_)) {
+            offered.extend([Self::In, Self::NotIn]);
+        }
+        if is_orderable(kind) {
+            offered.extend(Comparison::ALL.into_iter().filter(|comparison| comparison.is_order()).map(Self::Compare));
+        }
+        match kind {
+            Kind::String => offered.extend(Match::ALL.map(Self::Match)),
+            Kind::Json | Kind::Jsonb => {
+                offered.extend([Contains, ContainedBy].map(Self::Contain));
+                offered.extend([Keys::One, Keys::Any, Keys::All].map(Self::Keys));
+                offered.push(Self::Path);
+            }
+            // Of other elements Postgres may not know which are equal.
+            Kind::Array(element) if is_orderable(element) || **element == Kind::Jsonb => {
+                offered.extend([Contains, ContainedBy, Overlaps].map(Self::Contain));
+            }
+            Kind::Boolean
+            | Kind::Int
+            | Kind::BigInt
+            | Kind::Float
+            | Kind::BigDecimal
+            | Kind::Uuid
+            | Kind::DateTime
+            | Kind::LocalDateTime
+            | Kind::Date
+            | Kind::Time
+            | Kind::Duration
+            | Kind::Bytes
+            | Kind::Enum(_)
+            | Kind::Array(_)
+            | Kind::Opaque => {}
+        }
+        offered
+    }
+
+    /// Its name in a filter.
+    pub fn field(self) -> &'static str {
+        match self {
+            Self::IsNull => "isNull",
+            Self::Compare(Comparison::Eq) => "eq",
+            Self::Compare(Comparison::Ne) => "ne",
+            Self::Compare(Comparison::Lt) => "lt",
+            Self::Compare(Comparison::Lte) => "lte",
+            Self::Compare(Comparison::Gt) => "gt",
+            Self::Compare(Comparison::Gte) => "gte",
+            Self::In => "in",
+            Self::NotIn => "notIn",
+            Self::Match(Match::Like) => "like",
+            Self::Match(Match::Ilike) => "ilike",
+            Self::Match(Match::StartsWith) => "startsWith",
+            Self::Match(Match::EndsWith) => "endsWith",
+            Self::Match(Match::Contains) | Self::Contain(Containment::Contains) => "contains",
+            Self::Match(Match::Regex) => "regex",
+            Self::Match(Match::Iregex) => "iregex",
+            Self::Contain(Containment::ContainedBy) => "containedBy",
+            Self::Contain(Containment::Overlaps) => "overlaps",
+            Self::Keys(Keys::One) => "hasKey",
+            Self::Keys(Keys::Any) => "hasAnyKey",
+            Self::Keys(Keys::All) => "hasAllKeys",
+            Self::Path => "path",
+        }
+    }
+
+    /// What it says of a value of this kind.
+    pub fn description(self, kind: &Kind) -> &'static str {
+        let is_list = matches!(kind, Kind::Array(_));
+        match self {
+            Self::IsNull => "It is NULL, or is not.",
+            Self::Compare(Comparison::Eq) => "Equal.",
+            Self::Compare(Comparison::Ne) => "Not equal.",
+            Self::Compare(Comparison::Lt) => "Less.",
+            Self::Compare(Comparison::Lte) => "Less or equal.",
+            Self::Compare(Comparison::Gt) => "Greater.",
+            Self::Compare(Comparison::Gte) => "Greater or equal.",
+            Self::In => "Equal to one of these.",
+            Self::NotIn => "Equal to none of these.",
+            Self::Match(Match::Like) => {
+                "Matches a pattern: `%` is any text, `_` one character, `\\` takes the next as it stands."
+            }
+            Self::Match(Match::Ilike) => "Matches a pattern without regard to case.",
+            Self::Match(Match::StartsWith) => "Begins with this text.",
+            Self::Match(Match::EndsWith) => "Ends with this text.",
+            Self::Match(Match::Contains) => "Has this text somewhere.",
+            Self::Match(Match::Regex) => {
+                "Matches a POSIX regular expression somewhere. Not in subscriptions: Postgres alone can tell."
+            }
+            Self::Match(Match::Iregex) => {
+                "Matches a POSIX regular expression without regard to case. Not in subscriptions."
+            }
+            Self::Contain(Containment::Contains) if is_list => "Has each of these elements.",
+            Self::Contain(Containment::ContainedBy) if is_list => "Has no other elements than these.",
+            Self::Contain(Containment::Contains) => {
+                "Has all that this document has, at the same places. Not in subscriptions."
+            }
+            Self::Contain(Containment::ContainedBy) => "Has nothing that this document has not. Not in subscriptions.",
+            Self::Contain(Containment::Overlaps) => "Has one of these elements at least.",
+            Self::Keys(Keys::One) => "Has this key, or as a list this string; not deeper.",
+            Self::Keys(Keys::Any) => "Has one of these keys at least.",
+            Self::Keys(Keys::All) => "Has each of these keys.",
+            Self::Path => "This SQL/JSON path finds something, such as `$.size ? (@ > 3)`. Not in subscriptions.",
+        }
+    }
+
+    /// What it takes.
+    pub fn operand(self) -> Operand {
+        match self {
+            Self::IsNull => Operand::Boolean,
+            Self::Compare(_) | Self::Contain(_) => Operand::Value,
+            Self::In | Self::NotIn => Operand::Values,
+            Self::Match(_) | Self::Keys(Keys::One) | Self::Path => Operand::Text,
+            Self::Keys(Keys::Any | Keys::All) => Operand::Texts,
+        }
+    }
+}
