@@ -75,6 +75,8 @@ pub enum Code {
     OperationsLimit,
     /// A cursor that this list and order did not make.
     Cursor,
+    /// The row is not as the client said it would be (`ifMatch`).
+    Conflict,
     /// Unique or exclusion constraint.
     DataConflict,
     /// Foreign key.
@@ -126,6 +128,7 @@ impl Code {
             Self::ResponseKeyTooLong => "RESPONSE_KEY_TOO_LONG",
             Self::OperationsLimit => "OPERATIONS_LIMIT_EXCEEDED",
             Self::Cursor => "BAD_CURSOR",
+            Self::Conflict => "CONFLICT",
             Self::DataConflict => "DATA_CONFLICT",
             Self::DataReference => "DATA_REFERENCE",
             Self::DataNull => "DATA_NULL",

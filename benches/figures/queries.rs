@@ -127,7 +127,7 @@ fn request(documents: &Documents, query: &str, variables: &serde_json::Value) ->
     let statement = match plan.work {
         Work::Query(statement) => statement,
         Work::Mutation(steps) => match <[Step; 1]>::try_from(steps) {
-            Ok([Step::Whole(statement)]) => statement,
+            Ok([Step { write, read: None, .. }]) => write,
             other => panic!("more than one statement: {other:?}"),
         },
         Work::Nothing => panic!("no statement"),

@@ -196,6 +196,13 @@ pub struct TableNames {
     pub many: String,
 }
 
+impl TableNames {
+    /// `Tasks`, as in `createTasks`.
+    pub fn several(&self) -> String {
+        names::type_name(&self.many)
+    }
+}
+
 /// One column, for as long as its name and the meaning of its values are the same.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Column {

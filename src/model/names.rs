@@ -154,6 +154,7 @@ pub(super) fn family(names: &TableNames) -> Vec<String> {
         "CreateInput",
         "PutInput",
         "PatchInput",
+        "Batch",
         "Change",
         "Put",
         "Patch",
@@ -167,7 +168,7 @@ pub(super) fn family(names: &TableNames) -> Vec<String> {
     family.extend([one.clone(), many.clone()]);
     for verb in ["create", "put", "patch", "delete"] {
         family.push(format!("{verb}{type_name}"));
-        family.push(format!("{verb}{}", self::type_name(many)));
+        family.push(format!("{verb}{}", names.several()));
     }
     family
 }

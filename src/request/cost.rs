@@ -4,7 +4,7 @@
 use crate::error::{Code, Error};
 use crate::input::Input;
 use crate::operation::{Field, Variables};
-use crate::schema::{ConnectionField, Meaning, Schema};
+use crate::schema::{BatchField, ConnectionField, Meaning, Schema};
 
 use super::plan::Limits;
 
@@ -42,18 +42,32 @@ impl Estimate<'_> {
         let each = match (field.meaning, field.fields()) {
             (_, []) => return Ok(0),
             // The parts of a list; its rows were counted with the list.
-            (Meaning::Connection(_), _) => return Ok(inner),
+            (Meaning::Connection(_) | Meaning::Batch(_), _) => return Ok(inner),
             _ => inner.saturating_add(1),
         };
-        let is_list = field
-            .fields()
-            .iter()
-            .any(|child| matches!(child.meaning, Meaning::Connection(ConnectionField::Nodes | ConnectionField::Edges)));
+        let is_list = field.fields().iter().any(|child| {
+            matches!(
+                child.meaning,
+                Meaning::Connection(ConnectionField::Nodes | ConnectionField::Edges)
+                    | Meaning::Batch(BatchField::Nodes)
+            )
+        });
         Ok(if is_list { self.rows(field)?.saturating_mul(each) } else { each })
     }
 
     /// How many rows a list may have. More than are allowed are refused where the list is read.
     fn rows(&self, field: &Field) -> Result<u64, Error> {
+        let written = match field.meaning {
+            Meaning::CreateRows(id) | Meaning::PutRows(id) => {
+                let given = field.argument(self.schema, &self.schema.model.table(id).names.many, self.variables)?;
+                Some(given.map_or(0, |input| input.items().len() as u64))
+            }
+            Meaning::PatchRows(_) | Meaning::DeleteRows(_) => Some(self.limits.max_rows),
+            _ => None,
+        };
+        if let Some(written) = written {
+            return Ok(written);
+        }
         for name in ["first", "last"] {
             if let Some(Input::Number(text)) = field.argument(self.schema, name, self.variables)? {
                 return Ok(text.parse().unwrap_or(u64::MAX).min(self.limits.max_rows));

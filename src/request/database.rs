@@ -50,6 +50,9 @@ pub fn public_error(model: &Model, error: &sqlx::Error) -> Error {
         "21000" if error.message().starts_with("more than one row returned") => {
             Error::new(Code::DataConflict, "more than one row has this key: the database does not keep it unique")
         }
+        "21000" if error.message().starts_with("ON CONFLICT DO UPDATE") => {
+            Error::new(Code::BadUserInput, "two of the rows given are the same row: their keys are equal")
+        }
         // A message that a trigger or function of the database raised for its callers.
         "P0001" => Error::new(Code::DataCheck, error.message()),
         "40001" | "40P01" | "55P03" => Error::new(Code::Retry, "another transaction was in the way; try again"),

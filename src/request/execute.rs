@@ -5,7 +5,8 @@ use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::{Arguments, AssertSqlSafe, Connection, PgConnection, PgPool, Row};
 
 use super::database::public_error;
-use super::plan::{self, Limits, Plan, Source, Step, Work};
+use super::plan::{self, Limits, Plan, Source, Work};
+use super::write::{Refusal, Repetition, Step};
 use crate::error::{Code, Error};
 use crate::operation::{Document, Kind, Variables};
 use crate::schema::Schema;
@@ -76,7 +77,7 @@ impl Requests {
         let results = match &plan.work {
             Work::Nothing => Ok(Results { values: Vec::new(), transaction: None }),
             Work::Query(statement) => self.query(statement, &plan).await,
-            Work::Mutation(steps) => self.mutation(steps, &plan).await,
+            Work::Mutation(steps) => self.mutation(steps).await,
         };
         let introspected = if plan.fields.iter().any(|(_, source)| *source == Source::Introspection) {
             introspect(schema, document, variables).await
@@ -90,9 +91,16 @@ impl Requests {
                 transaction: results.transaction,
                 executed: true,
             },
-            (Err(Failure { error, at }), _) => {
+            (Err(Failure { cause, at }), _) => {
+                let error = match cause {
+                    Cause::Database(error) => public_error(&schema.model, &error),
+                    Cause::Refused(refusal) => refusal.error(self.limits.max_rows),
+                };
                 let key = at.and_then(|at| result_key(&plan, at));
-                Answer::failed(self.in_time(error_at(&schema.model, &error, key)))
+                Answer::failed(self.in_time(match key {
+                    Some(key) => error.at(key),
+                    None => error,
+                }))
             }
             (_, Err(error)) => Answer::failed(error),
         }
@@ -110,25 +118,25 @@ impl Requests {
 
     async fn query(&self, statement: &Statement, plan: &Plan) -> Result<Results, Failure> {
         let at = (plan.fields.len() == 1).then_some(0);
-        let row = self.fetch_one(statement).await.map_err(|error| Failure { error, at })?;
+        let failed = |error: sqlx::Error| Failure { cause: error.into(), at };
+        let row = self.fetch_one(statement, Repetition::Usual).await.map_err(failed)?;
         let values = (0..row.len()).map(|index| text(&row, index)).collect::<Result<_, _>>();
-        Ok(Results { values: values.map_err(|error| Failure { error, at })?, transaction: None })
+        Ok(Results { values: values.map_err(failed)?, transaction: None })
     }
 
-    async fn mutation(&self, steps: &[Step], _plan: &Plan) -> Result<Results, Failure> {
-        let failed = |at: usize| move |error: sqlx::Error| Failure { error, at: Some(at) };
+    async fn mutation(&self, steps: &[Step]) -> Result<Results, Failure> {
         // One statement is a transaction of its own and needs no BEGIN.
-        if let [Step::Whole(statement)] = steps {
-            let row = self.fetch_one(statement).await.map_err(failed(0))?;
-            let value = text(&row, 0).map_err(failed(0))?;
-            return Ok(Results { values: vec![value], transaction: text(&row, 1).map_err(failed(0))? });
+        if let [Step { write, read: None, repetition }] = steps {
+            let failed = |cause: Cause| Failure { cause, at: Some(0) };
+            let row = self.fetch_one(write, *repetition).await.map_err(|error| failed(error.into()))?;
+            let Done { mut answer, transaction } = Done::read(&row).map_err(failed)?;
+            return Ok(Results { values: vec![answer.remove(0)], transaction });
         }
-        let acquired = self.pool.acquire().await;
-        let mut connection = acquired.map_err(|error| Failure { error, at: None })?;
+        let unplaced = |error: sqlx::Error| Failure { cause: error.into(), at: None };
+        let mut connection = self.pool.acquire().await.map_err(unplaced)?;
         match transaction(&mut connection, steps).await {
-            Err(Failure { error, .. }) if is_stale_plan(&error) => {
-                let cleared = connection.clear_cached_statements().await;
-                cleared.map_err(|error| Failure { error, at: None })?;
+            Err(Failure { cause: Cause::Database(error), .. }) if is_stale_plan(&error) => {
+                connection.clear_cached_statements().await.map_err(unplaced)?;
                 transaction(&mut connection, steps).await
             }
             results => results,
@@ -137,12 +145,12 @@ impl Requests {
 
     /// The one row of a statement. If the database was altered under a prepared statement it is prepared anew, once:
     /// the old one was refused before it did anything.
-    async fn fetch_one(&self, statement: &Statement) -> Result<PgRow, sqlx::Error> {
-        match run(statement).fetch_one(&self.pool).await {
+    async fn fetch_one(&self, statement: &Statement, repetition: Repetition) -> Result<PgRow, sqlx::Error> {
+        match run(statement, repetition).fetch_one(&self.pool).await {
             Err(error) if is_stale_plan(&error) => {
                 let mut connection = self.pool.acquire().await?;
                 connection.clear_cached_statements().await?;
-                run(statement).fetch_one(&mut *connection).await
+                run(statement, repetition).fetch_one(&mut *connection).await
             }
             row => row,
         }
@@ -156,12 +164,12 @@ fn is_stale_plan(error: &sqlx::Error) -> bool {
 
 /// All steps or none.
 async fn transaction(connection: &mut PgConnection, steps: &[Step]) -> Result<Results, Failure> {
-    let unplaced = |error: sqlx::Error| Failure { error, at: None };
+    let unplaced = |error: sqlx::Error| Failure { cause: error.into(), at: None };
     let mut transaction = connection.begin().await.map_err(unplaced)?;
     let mut results = Results { values: Vec::new(), transaction: None };
     for (index, step) in steps.iter().enumerate() {
         let done = execute_step(&mut transaction, step).await;
-        let (value, id) = done.map_err(|error| Failure { error, at: Some(index) })?;
+        let (value, id) = done.map_err(|cause| Failure { cause, at: Some(index) })?;
         results.values.push(value);
         results.transaction = id.or(results.transaction);
     }
@@ -174,17 +182,23 @@ async fn transaction(connection: &mut PgConnection, steps: &[Step]) -> Result<Re
     Ok(results)
 }
 
-/// An error of the database, at one of the plan's results if it is known at which.
+/// What failed, at one of the plan's results if it is known at which.
 struct Failure {
-    error: sqlx::Error,
+    cause: Cause,
     at: Option<usize>,
 }
 
-fn error_at(model: &crate::model::Model, error: &sqlx::Error, key: Option<&str>) -> Error {
-    let public = public_error(model, error);
-    match key {
-        Some(key) => public.at(key),
-        None => public,
+/// Why nothing was done.
+enum Cause {
+    /// The database could not or would not.
+    Database(sqlx::Error),
+    /// The statement itself found a reason.
+    Refused(Refusal),
+}
+
+impl From<sqlx::Error> for Cause {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Database(error)
     }
 }
 
@@ -192,8 +206,9 @@ fn result_key(plan: &Plan, at: usize) -> Option<&str> {
     plan.fields.iter().find(|(_, source)| *source == Source::Result(at)).map(|(key, _)| key.as_str())
 }
 
-fn run(statement: &Statement) -> sqlx::query::Query<'_, sqlx::Postgres, PgArguments> {
-    run_with(statement, statement.binds.iter().map(Option::as_deref))
+fn run(statement: &Statement, repetition: Repetition) -> sqlx::query::Query<'_, sqlx::Postgres, PgArguments> {
+    let query = run_with(statement, statement.binds.iter().map(Option::as_deref));
+    query.persistent(repetition == Repetition::Usual)
 }
 
 fn run_with<'q, 'b>(
@@ -214,26 +229,35 @@ fn text(row: &PgRow, index: usize) -> Result<Option<String>, sqlx::Error> {
     row.try_get(index)
 }
 
-/// Gives the row's JSON and the transaction.
-async fn execute_step(
-    connection: &mut PgConnection,
-    step: &Step,
-) -> Result<(Option<String>, Option<String>), sqlx::Error> {
-    match step {
-        Step::Whole(statement) => {
-            let row = run(statement).fetch_one(connection).await?;
-            Ok((text(&row, 0)?, text(&row, 1)?))
+/// What a step's first statement gave.
+struct Done {
+    /// A JSON text, or the keys of what is to be read; NULL where there is none.
+    answer: Vec<Option<String>>,
+    transaction: Option<String>,
+}
+
+impl Done {
+    fn read(row: &PgRow) -> Result<Self, Cause> {
+        let mut columns = (0..row.len()).map(|index| text(row, index)).collect::<Result<Vec<_>, _>>()?;
+        if let Some(refusal) = columns.pop().flatten().as_deref().and_then(Refusal::of_word) {
+            return Err(Cause::Refused(refusal));
         }
-        Step::ThenRead { write, read } => {
-            let Some(row) = run(write).fetch_optional(&mut *connection).await? else { return Ok((None, None)) };
-            let key: Vec<Option<String>> =
-                (0..row.len() - 1).map(|index| text(&row, index)).collect::<Result<_, _>>()?;
-            let id = text(&row, row.len() - 1)?;
-            let rest = read.binds.iter().skip(key.len()).map(Option::as_deref);
-            let read = run_with(read, key.iter().map(Option::as_deref).chain(rest)).fetch_one(connection).await?;
-            Ok((text(&read, 0)?, id))
-        }
+        let transaction = columns.pop().flatten();
+        Ok(Self { answer: columns, transaction })
     }
+}
+
+/// Gives the step's JSON and the transaction.
+async fn execute_step(connection: &mut PgConnection, step: &Step) -> Result<(Option<String>, Option<String>), Cause> {
+    let row = run(&step.write, step.repetition).fetch_one(&mut *connection).await?;
+    let Done { mut answer, transaction } = Done::read(&row)?;
+    let Some(read) = &step.read else { return Ok((answer.remove(0), transaction)) };
+    if answer.iter().all(Option::is_none) {
+        return Ok((None, transaction));
+    }
+    let rest = read.binds.iter().skip(answer.len()).map(Option::as_deref);
+    let read = run_with(read, answer.iter().map(Option::as_deref).chain(rest)).fetch_one(connection).await?;
+    Ok((text(&read, 0)?, transaction))
 }
 
 async fn introspect(

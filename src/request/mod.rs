@@ -14,4 +14,5 @@ mod write;
 
 pub use database::{connect, public_error};
 pub use execute::{Answer, Requests};
-pub use plan::{Limits, Plan, Source, Step, Work, plan};
+pub use plan::{Limits, Plan, Source, Work, plan};
+pub use write::{Refusal, Repetition, Step};

@@ -11,7 +11,8 @@ use crate::schema::{Meaning, Schema};
 use crate::sql::Statement;
 
 use super::rows::Rows;
-use super::{cost, page, write};
+use super::write::{self, Step};
+use super::{cost, page};
 
 /// Parameters of one statement, as many as the count in a Bind message can say.
 /// <https://www.postgresql.org/docs/current/protocol-message-formats.html#PROTOCOL-MESSAGE-FORMATS-BIND>
@@ -77,21 +78,6 @@ pub enum Work {
     Query(Statement),
     /// Steps, in one transaction.
     Mutation(Vec<Step>),
-}
-
-/// One write.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Step {
-    /// One statement writes and gives the row: a column of JSON text, a column with the transaction.
-    Whole(Statement),
-    /// The statement writes and gives the key as text; the row is read after it, with what the write did
-    /// to the rows that it relates to.
-    ThenRead {
-        /// Writes; gives the key's columns and then the transaction.
-        write: Statement,
-        /// Reads the row; takes the key's columns as parameters.
-        read: Statement,
-    },
 }
 
 /// What every part of the planner needs.
@@ -166,17 +152,18 @@ fn check_values(work: &Work) -> Result<(), Error> {
         Work::Nothing => 0,
         Work::Query(statement) => statement.binds.len(),
         Work::Mutation(steps) => {
-            let counts = steps.iter().map(|step| match step {
-                Step::Whole(statement) => statement.binds.len(),
-                Step::ThenRead { write, read } => write.binds.len().max(read.binds.len()),
-            });
-            counts.max().unwrap_or_default()
+            let statements = steps.iter().flat_map(|step| std::iter::once(&step.write).chain(&step.read));
+            statements.map(|statement| statement.binds.len()).max().unwrap_or_default()
         }
     };
     if most <= MOST_VALUES {
         return Ok(());
     }
-    let message = format!("the operation compares with {most} values; {MOST_VALUES} are allowed: use `in` for a list");
+    let advice = match work {
+        Work::Nothing | Work::Query(_) => "use `in` for a list",
+        Work::Mutation(_) => "give fewer rows at a time",
+    };
+    let message = format!("a statement of the operation has {most} values; {MOST_VALUES} are allowed: {advice}");
     Err(Error::new(Code::ValuesLimit, message))
 }
 

@@ -22,12 +22,20 @@ pub enum Meaning {
     Rows(TableId),
     /// Insert a row.
     Create(TableId),
+    /// Insert several rows.
+    CreateRows(TableId),
     /// Insert or replace a row.
     Put(TableId),
+    /// Insert or replace several rows.
+    PutRows(TableId),
     /// Change parts of a row.
     Patch(TableId),
+    /// Change parts of all rows that match.
+    PatchRows(TableId),
     /// Remove a row.
     Delete(TableId),
+    /// Remove all rows that match.
+    DeleteRows(TableId),
     /// Follow a row.
     FollowRow(TableId),
     /// Follow several rows.
@@ -42,6 +50,8 @@ pub enum Meaning {
     Relation(RelationId),
     /// A field of a connection.
     Connection(ConnectionField),
+    /// A field of what a write of several rows gives back.
+    Batch(BatchField),
     /// A field of the message of a subscription.
     Envelope(EnvelopeField),
     /// A field of one change.
@@ -72,6 +82,15 @@ pub enum ConnectionField {
     StartCursor,
     /// The cursor of the last row.
     EndCursor,
+}
+
+/// The fields of `TaskBatch`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum BatchField {
+    /// How many rows were written.
+    Count,
+    /// The rows.
+    Nodes,
 }
 
 /// The fields of `TaskChanges`, and of `Sync` beside those of its tables.

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use apollo_compiler::validation::Valid;
 use async_graphql::dynamic;
 
-pub use meaning::{ChangeField, ConnectionField, EnvelopeField, Meaning, Meanings};
+pub use meaning::{BatchField, ChangeField, ConnectionField, EnvelopeField, Meaning, Meanings};
 
 use crate::model::Model;
 

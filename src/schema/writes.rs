@@ -1,22 +1,32 @@
-//! The types for writing a table with a primary key: create, put, patch and delete.
+//! The types for writing a table with a primary key: create, put, patch and delete, of one row or of several.
 
-use async_graphql::dynamic::{InputObject, InputValue, TypeRef};
+use async_graphql::dynamic::{Field, InputObject, InputValue, Object, TypeRef};
 
 use super::build::{Builder, column_input, constant, key_arguments};
-use super::meaning::Meaning;
+use super::meaning::{BatchField, Meaning};
 use crate::model::{Model, Table, TableId, Writing};
 
 pub(super) fn register(schema: &mut Builder, model: &Model, id: TableId, table: &Table) {
     inputs(schema, model, table);
+    batch(schema, table);
+    one(schema, model, id, table);
+    several(schema, id, table);
+}
+
+/// `TaskCreateInput!`
+fn input(table: &Table, kind: &str) -> TypeRef {
+    TypeRef::named_nn(format!("{}{kind}Input", table.names.type_name))
+}
+
+fn one(schema: &mut Builder, model: &Model, id: TableId, table: &Table) {
     let name = &table.names.type_name;
-    let input = |kind: &str| TypeRef::named_nn(format!("{name}{kind}Input"));
     let create = constant(&format!("create{name}"), TypeRef::named_nn(name))
         .description(format!("Adds a `{name}`."))
-        .argument(InputValue::new(&table.names.one, input("Create")));
+        .argument(InputValue::new(&table.names.one, input(table, "Create")));
     schema.mutation(create, &format!("create{name}"), Meaning::Create(id));
     let put = constant(&format!("put{name}"), TypeRef::named_nn(name))
         .description(format!("Adds the `{name}`, or replaces the whole of the one with its key: a column that is left out gets its default, or null."))
-        .argument(InputValue::new(&table.names.one, input("Put")));
+        .argument(InputValue::new(&table.names.one, input(table, "Put")));
     schema.mutation(put, &format!("put{name}"), Meaning::Put(id));
     let mut patch = constant(&format!("patch{name}"), TypeRef::named(name)).description(format!(
         "Changes only the parts of a `{name}` that are given; null clears a part. Null if there is no such row."
@@ -29,9 +39,45 @@ pub(super) fn register(schema: &mut Builder, model: &Model, id: TableId, table: 
     for argument in key_arguments(model, table, &table.key) {
         delete = delete.argument(argument);
     }
-    patch = patch.argument(InputValue::new("patch", input("Patch")));
+    patch = patch.argument(InputValue::new("patch", input(table, "Patch")));
     schema.mutation(patch, &format!("patch{name}"), Meaning::Patch(id));
     schema.mutation(delete, &format!("delete{name}"), Meaning::Delete(id));
+}
+
+fn several(schema: &mut Builder, id: TableId, table: &Table) {
+    let (name, several) = (&table.names.type_name, table.names.several());
+    let field = |verb: &str, description: String| -> Field {
+        constant(&format!("{verb}{several}"), TypeRef::named_nn(format!("{name}Batch"))).description(description)
+    };
+    let list = |kind: &str| InputValue::new(&table.names.many, TypeRef::named_nn_list_nn(format!("{name}{kind}Input")));
+    let filter = || {
+        InputValue::new("where", TypeRef::named_nn(format!("{name}Filter")))
+            .description("Which rows. A filter that holds for every row, whatever is in it, is refused.")
+    };
+    let create = field("create", format!("Adds several `{name}`: all of them or none.")).argument(list("Create"));
+    schema.mutation(create, &format!("create{several}"), Meaning::CreateRows(id));
+    let put = field("put", format!("Adds or replaces several `{name}`, each by its key: all of them or none."));
+    schema.mutation(put.argument(list("Put")), &format!("put{several}"), Meaning::PutRows(id));
+    let patch = field("patch", format!("Changes the parts that are given of every `{name}` that matches."))
+        .argument(filter())
+        .argument(InputValue::new("patch", input(table, "Patch")));
+    schema.mutation(patch, &format!("patch{several}"), Meaning::PatchRows(id));
+    let delete = field("delete", format!("Removes every `{name}` that matches, and returns them as they were."));
+    schema.mutation(delete.argument(filter()), &format!("delete{several}"), Meaning::DeleteRows(id));
+}
+
+fn batch(schema: &mut Builder, table: &Table) {
+    let row = &table.names.type_name;
+    let name = format!("{row}Batch");
+    let count = constant("count", TypeRef::named_nn("Int")).description("How many.");
+    let nodes = constant("nodes", TypeRef::named_nn_list_nn(row)).description(
+        "The rows, in the order given or else by their key. Where they are more than a list may have, nothing is \
+         written and the error says so.",
+    );
+    schema.note(&name, "count", Meaning::Batch(BatchField::Count));
+    schema.note(&name, "nodes", Meaning::Batch(BatchField::Nodes));
+    let batch = Object::new(&name).description(format!("Several `{row}` that were written together."));
+    schema.register(batch.field(count).field(nodes));
 }
 
 fn inputs(schema: &mut Builder, model: &Model, table: &Table) {

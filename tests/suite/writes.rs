@@ -5,6 +5,7 @@ use reqwest::Client;
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, PgPool, raw_sql};
 
+use crate::client::Client as Socket;
 use crate::world::{Server, World};
 
 struct Target {
@@ -16,10 +17,15 @@ struct Target {
 impl Target {
     /// Over the example database with some tables more.
     async fn start(tables: &'static str) -> Self {
+        Self::start_with(tables, &[]).await
+    }
+
+    /// The same with flags.
+    async fn start_with(tables: &'static str, flags: &[&str]) -> Self {
         let world = World::start().await;
         let pool = world.pool().await;
         raw_sql(tables).execute(&pool).await.expect("tables");
-        Self { server: Server::over(world, &[]).await, http: Client::new(), pool }
+        Self { server: Server::over(world, flags).await, http: Client::new(), pool }
     }
 
     async fn send(&self, query: &str) -> Value {
@@ -31,6 +37,15 @@ impl Target {
         let mut answer = self.send(query).await;
         assert!(answer.get("errors").is_none(), "{answer} for {query}");
         answer["data"].take()
+    }
+
+    /// The code of the one error.
+    async fn refused(&self, query: &str) -> String {
+        let answer = self.send(query).await;
+        let [error] = answer["errors"].as_array().map_or(&[][..], Vec::as_slice) else {
+            panic!("{answer} for {query}")
+        };
+        error["extensions"]["code"].as_str().expect("a code").to_owned()
     }
 
     async fn ask(&self, sql: String) -> Vec<String> {
@@ -133,4 +148,149 @@ async fn keys_are_not_mixed_up_where_tables_have_names_like_those_of_a_statement
     let row =
         target.data(&format!("mutation {{ {create}({one}: {{{id}: 1{values}}}) {{ {} }} }}", fields.join(" "))).await;
     assert_eq!(row[create][rest[0]], "'; \"");
+}
+
+#[tokio::test]
+async fn no_more_rows_are_written_than_can_be_given_back() {
+    let target = Target::start_with(
+        "CREATE TABLE point (id int PRIMARY KEY, x int NOT NULL DEFAULT 0);
+         INSERT INTO point SELECT n FROM generate_series(1, 4) AS n;",
+        &["--max-rows", "3"],
+    )
+    .await;
+    let untouched = ["1 0", "2 0", "3 0", "4 0"];
+    let rows = || target.ask("SELECT id || ' ' || x FROM point ORDER BY id".to_owned());
+    for refused in [
+        "mutation { createPoints(points: [{id: 5}, {id: 6}, {id: 7}, {id: 8}]) { count } }",
+        "mutation { putPoints(points: [{id: 1, x: 1}, {id: 2}, {id: 3}, {id: 4}]) { count } }",
+        "mutation { patchPoints(where: {x: {eq: 0}}, patch: {x: 1}) { count nodes { id } } }",
+        "mutation { deletePoints(where: {x: {eq: 0}}) { nodes { id } } }",
+        "mutation { a: patchPoint(id: 1, patch: {x: 1}) { id } b: deletePoints(where: {id: {gt: 0}}) { nodes { id } } }",
+    ] {
+        assert_eq!(target.refused(refused).await, "ROWS_LIMIT_EXCEEDED", "{refused}");
+        assert_eq!(rows().await, untouched, "{refused}");
+    }
+    let three = target.data("mutation { patchPoints(where: {id: {gt: 1}}, patch: {x: 2}) { nodes { x } } }").await;
+    assert_eq!(three["patchPoints"]["nodes"], json!([{ "x": 2 }, { "x": 2 }, { "x": 2 }]));
+    // Without `nodes` there is no bound.
+    let all = target.data("mutation { deletePoints(where: {id: {gt: 0}}) { count __typename } }").await;
+    assert_eq!(all["deletePoints"], json!({ "count": 4, "__typename": "PointBatch" }));
+    assert_eq!(rows().await, [] as [&str; 0]);
+}
+
+#[tokio::test]
+async fn rows_of_every_shape_are_written_together() {
+    let target = Target::start(
+        "CREATE TABLE written (a int, b inet, t text, \"#1\" text DEFAULT 'one', \"everwire number\" int, PRIMARY KEY (b, a));
+         CREATE TABLE few (id bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY, a int, b inet, few text,
+                           FOREIGN KEY (a, b) REFERENCES written (a, b));
+         CREATE TABLE bare (id int PRIMARY KEY GENERATED ALWAYS AS IDENTITY);",
+    )
+    .await;
+    let created = target
+        .data(
+            "mutation { createWrittens(writtens: [
+                {a: 2, b: \"10.0.0.1\", t: \"NULL\"}, {b: \"10.0.0.1\", a: 1, _1: null}, {a: 3, b: \"9.0.0.1/8\", t: \"\\\"{,}\"}
+             ]) { count nodes { a b t _1 everwireNumber fews { totalCount } } } }",
+        )
+        .await;
+    assert_eq!(
+        created["createWrittens"]["nodes"],
+        json!([
+            { "a": 2, "b": "10.0.0.1", "t": "NULL", "_1": "one", "everwireNumber": null, "fews": { "totalCount": 0 } },
+            { "a": 1, "b": "10.0.0.1", "t": null, "_1": null, "everwireNumber": null, "fews": { "totalCount": 0 } },
+            { "a": 3, "b": "9.0.0.1/8", "t": "\"{,}", "_1": "one", "everwireNumber": null, "fews": { "totalCount": 0 } },
+        ])
+    );
+    let put = target
+        .data("mutation { putFews(fews: [{id: 7, a: 3, b: \"9.0.0.1/8\"}, {id: 5, few: \"x\"}]) { nodes { id few written { t } } } }")
+        .await;
+    assert_eq!(
+        put["putFews"]["nodes"],
+        json!([{ "id": "7", "few": null, "written": { "t": "\"{,}" } }, { "id": "5", "few": "x", "written": null }])
+    );
+    let moved = target
+        .data(
+            "mutation { patchWrittens(where: {t: {isNull: true}}, patch: {a: 9}) { nodes { a fews { totalCount } } } }",
+        )
+        .await;
+    assert_eq!(moved["patchWrittens"]["nodes"], json!([{ "a": 9, "fews": { "totalCount": 0 } }]));
+    let bare =
+        target.data("mutation { createBares(bares: [{}, {}]) { nodes { id } } createBare(bare: {}) { id } }").await;
+    assert_eq!(bare["createBares"]["nodes"], json!([{ "id": 1 }, { "id": 2 }]));
+    assert_eq!(bare["createBare"], json!({ "id": 3 }));
+    let gone = target.data("mutation { deleteFews(where: {a: {gt: 0}}) { nodes { written { t } id } } }").await;
+    assert_eq!(gone["deleteFews"]["nodes"], json!([{ "written": { "t": "\"{,}" }, "id": "7" }]));
+}
+
+#[tokio::test]
+async fn what_a_trigger_makes_of_a_row_is_what_counts() {
+    let target = Target::start(
+        "CREATE TABLE note (id int PRIMARY KEY, text text NOT NULL);
+         CREATE FUNCTION censor() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+           IF NEW.text = 'no' THEN RETURN NULL; END IF;
+           NEW.text := upper(NEW.text); RETURN NEW;
+         END $$;
+         CREATE TRIGGER censor BEFORE INSERT OR UPDATE ON note FOR EACH ROW EXECUTE FUNCTION censor();",
+    )
+    .await;
+    let created =
+        target.data("mutation { createNotes(notes: [{id: 1, text: \"a\"}, {id: 2, text: \"no\"}, {id: 3, text: \"b\"}]) { count nodes { id text } } }").await;
+    let nodes = json!([{ "id": 1, "text": "A" }, { "id": 3, "text": "B" }]);
+    assert_eq!(created["createNotes"], json!({ "count": 2, "nodes": nodes }));
+    let patched =
+        target.data("mutation { patchNotes(where: {id: {gt: 0}}, patch: {text: \"c\"}) { nodes { text } } }").await;
+    assert_eq!(patched["patchNotes"]["nodes"], json!([{ "text": "C" }, { "text": "C" }]));
+    for kept in [
+        "mutation { createNote(note: {id: 4, text: \"no\"}) { id } }",
+        "mutation { putNote(note: {id: 1, text: \"no\"}) { id } }",
+        "mutation { a: createNote(note: {id: 5, text: \"d\"}) { id } b: createNote(note: {id: 4, text: \"no\"}) { id } }",
+    ] {
+        assert_eq!(target.refused(kept).await, "DATA_CHECK", "{kept}");
+    }
+    assert_eq!(target.ask("SELECT id || text FROM note ORDER BY id".to_owned()).await, ["1C", "3C"]);
+}
+
+#[tokio::test]
+async fn a_request_is_one_message_of_the_stream_with_all_that_it_wrote() {
+    let target = Target::start("SELECT").await;
+    let mut socket = Socket::ready(&target.server.base).await;
+    let query = "subscription { labels(where: {name: {like: \"wave%\"}}) { transaction more changes { op
+        ... on LabelPut { label { name color } } ... on LabelPatch { changed label { name color } } ... on LabelDelete { key { id } } } } }";
+    socket.subscribe("labels", query).await;
+    let copy = socket.expect("next", "labels").await;
+    assert_eq!(copy["data"]["labels"]["changes"], json!([]));
+    let id = |number: usize| format!("b5000000-0000-4000-8000-00000000000{number}");
+    let rows: Vec<String> = (1..=3).map(|n| format!("{{id: \"{}\", name: \"wave {n}\"}}", id(n))).collect();
+    let patched = |n: usize| json!({ "op": "PATCH", "changed": ["color"], "label": { "name": format!("wave {n}"), "color": "#111111" } });
+    let added = |n: usize| json!({ "op": "PUT", "label": { "name": format!("wave {n}"), "color": "#8a8f98" } });
+    let removed = |n: usize| json!({ "op": "DELETE", "key": { "id": id(n) } });
+    let requests = [
+        (format!("createLabels(labels: [{}]) {{ count }}", rows.join(", ")), vec![added(1), added(2), added(3)]),
+        (
+            "a: patchLabels(where: {name: {like: \"wave%\"}}, patch: {color: \"#111111\"}) { count nodes { taskLabels { totalCount } } }
+             b: createLabel(label: {name: \"another\"}) { id }"
+                .to_owned(),
+            vec![patched(1), patched(2), patched(3)],
+        ),
+        (format!("putLabels(labels: [{}]) {{ count }} deleteLabel(id: \"{}\") {{ id }}", rows[1], id(1)), vec![
+            json!({ "op": "PATCH", "changed": ["color"], "label": { "name": "wave 2", "color": "#8a8f98" } }),
+            removed(1),
+        ]),
+        ("deleteLabels(where: {name: {like: \"wave%\"}}) { count }".to_owned(), vec![removed(2), removed(3)]),
+    ];
+    for (request, told) in requests {
+        let answer = target.send(&format!("mutation {{ {request} }}")).await;
+        let message = socket.expect("next", "labels").await;
+        let data = &message["data"]["labels"];
+        assert_eq!(data["transaction"], answer["extensions"]["transaction"], "{answer}");
+        assert_eq!(data["more"], false);
+        let mut changes = data["changes"].as_array().expect("changes").clone();
+        // The order within a statement is Postgres' own.
+        changes.sort_by_key(Value::to_string);
+        let mut told = told;
+        told.sort_by_key(Value::to_string);
+        assert_eq!(changes, told, "{request}");
+    }
+    socket.expect_silence().await;
 }

@@ -1,0 +1,43 @@
+//! Plans one write: create, put, patch or delete, of one row or of several.
+
+mod assignments;
+mod change;
+mod insert;
+mod step;
+mod written;
+
+pub use step::{Refusal, Repetition, Step};
+
+use super::plan::{Planner, misplaced};
+use crate::error::Error;
+use crate::operation::Field;
+use crate::schema::Meaning;
+use insert::OnConflict;
+use written::Reading;
+
+pub(super) fn step(planner: &Planner<'_>, field: &Field) -> Result<Step, Error> {
+    let table = |id| planner.table(id);
+    match field.meaning {
+        Meaning::Create(id) => {
+            insert::one(planner, field, table(id), OnConflict::Fail)?.answer(planner, field, Reading::AsItIs)
+        }
+        Meaning::CreateRows(id) => {
+            insert::several(planner, field, table(id), OnConflict::Fail)?.answer(planner, field, Reading::AsItIs)
+        }
+        Meaning::Put(id) => {
+            insert::one(planner, field, table(id), OnConflict::Replace)?.answer(planner, field, Reading::AsItIs)
+        }
+        Meaning::PutRows(id) => {
+            insert::several(planner, field, table(id), OnConflict::Replace)?.answer(planner, field, Reading::AsItIs)
+        }
+        Meaning::Patch(id) => change::patch_one(planner, field, table(id))?.answer(planner, field, Reading::AsItIs),
+        Meaning::PatchRows(id) => {
+            change::patch_several(planner, field, table(id))?.answer(planner, field, Reading::AsItIs)
+        }
+        Meaning::Delete(id) => change::delete_one(planner, field, table(id))?.answer(planner, field, Reading::AsItWas),
+        Meaning::DeleteRows(id) => {
+            change::delete_several(planner, field, table(id))?.answer(planner, field, Reading::AsItWas)
+        }
+        _ => Err(misplaced(field)),
+    }
+}
