@@ -3,7 +3,7 @@ import { Connection, type ConnectionOptions, type ConnectionState, type Response
 import { complete, parseDocument, type AnyDocument } from './document.js';
 import { EverwireError, fromResponse } from './error.js';
 import { Feed, type FeedState } from './feed.js';
-import type { Storage } from './saved.js';
+import { forgiving, type Storage } from './saved.js';
 import { Table } from './table-view.js';
 import type { CopyTypes, SyncTypes, TableTypes, TypedDocument, VariablesArgument } from './types.js';
 import { Writes, type Write } from './writes.js';
@@ -83,7 +83,8 @@ export class EverwireClient implements Everwire {
   readonly #feeds = new Set<Feed>();
 
   constructor(options: Options) {
-    const { url, storage, onRefused, ...rest } = options;
+    const { url, onRefused, ...rest } = options;
+    const storage = options.storage && forgiving(options.storage);
     this.connection = new Connection({ ...rest, url: socketUrl(url) });
     this.#storage = storage;
     this.#writes = new Writes(this.connection, { storage, refused: (write) => onRefused?.(write) });

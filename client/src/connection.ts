@@ -3,6 +3,7 @@
 // What runs over it starts anew with each connection; how it goes on is its own business.
 import { createClient, type Client } from 'graphql-ws';
 import { EverwireError, fromResponse, type ResponseError } from './error.js';
+import { Listeners } from './listeners.js';
 
 /** Where a connection stands. `idle`: nobody wants one. */
 export type ConnectionStatus = 'idle' | 'connecting' | 'online' | 'offline' | 'paused' | 'closed';
@@ -13,6 +14,8 @@ export interface ConnectionState {
   readonly attempts: number;
   /** When the next attempt is due, in milliseconds as of `Date.now()`. */
   readonly nextAttemptAt: number | null;
+  /** How the last connection ended, as the server or the network said. */
+  readonly closed: { readonly code: number | null; readonly reason: string } | null;
 }
 
 export interface ConnectionOptions {
@@ -78,9 +81,9 @@ const DROPPED = 4900;
 export class Connection implements Wire {
   readonly #options: ConnectionOptions;
   readonly #users = new Set<WireUser>();
-  readonly #listeners = new Set<() => void>();
-  readonly #observers = new Set<(event: WireEvent) => void>();
-  #state: ConnectionState = { status: 'idle', attempts: 0, nextAttemptAt: null };
+  readonly #listeners = new Listeners();
+  readonly #observers = new Listeners<[WireEvent]>();
+  #state: ConnectionState = { status: 'idle', attempts: 0, nextAttemptAt: null, closed: null };
   #client: Client | undefined;
   #socket: WebSocket | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -105,13 +108,11 @@ export class Connection implements Wire {
   }
 
   subscribe(listener: () => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+    return this.#listeners.add(listener);
   }
 
   observe(observer: (event: WireEvent) => void): () => void {
-    this.#observers.add(observer);
-    return () => this.#observers.delete(observer);
+    return this.#observers.add(observer);
   }
 
   attach(user: WireUser): () => void {
@@ -153,13 +154,13 @@ export class Connection implements Wire {
   pause(): void {
     if (this.#state.status === 'closed' || this.#state.status === 'paused') return;
     this.#end();
-    this.#set({ status: 'paused', attempts: 0, nextAttemptAt: null });
+    this.#set({ ...this.#state, status: 'paused', attempts: 0, nextAttemptAt: null });
     for (const user of [...this.#users]) user.lost();
   }
 
   resume(): void {
     if (this.#state.status !== 'paused') return;
-    this.#set({ status: 'idle', attempts: 0, nextAttemptAt: null });
+    this.#set({ ...this.#state, status: 'idle', attempts: 0, nextAttemptAt: null });
     if (this.#users.size > 0) this.#open();
   }
 
@@ -167,7 +168,7 @@ export class Connection implements Wire {
     globalThis.removeEventListener?.('online', this.#hurry);
     globalThis.document?.removeEventListener('visibilitychange', this.#hurry);
     this.#end();
-    this.#set({ status: 'closed', attempts: 0, nextAttemptAt: null });
+    this.#set({ ...this.#state, status: 'closed', attempts: 0, nextAttemptAt: null });
     this.#users.clear();
   }
 
@@ -203,7 +204,7 @@ export class Connection implements Wire {
   }
 
   #opened(): void {
-    this.#set({ status: 'online', attempts: 0, nextAttemptAt: null });
+    this.#set({ status: 'online', attempts: 0, nextAttemptAt: null, closed: null });
     this.#emit({ kind: 'opened' });
     for (const user of [...this.#users]) user.opened();
   }
@@ -217,7 +218,7 @@ export class Connection implements Wire {
     const pause = attempts === 0 ? 0 : Math.min(SHORTEST_PAUSE * 2 ** (attempts - 1), this.#options.longestPause ?? 15_000);
     // Apart from each other, so that not all clients come back to a server in the same moment.
     const wait = (code === DROPPED ? 0 : 50) + pause * (0.5 + Math.random() / 2);
-    this.#set({ status: 'offline', attempts: attempts + 1, nextAttemptAt: Date.now() + wait });
+    this.#set({ status: 'offline', attempts: attempts + 1, nextAttemptAt: Date.now() + wait, closed: { code, reason } });
     this.#timer = setTimeout(() => this.#attempt(), wait);
     for (const user of [...this.#users]) user.lost();
   }
@@ -226,7 +227,7 @@ export class Connection implements Wire {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     if (this.#users.size > 0) this.#open();
-    else this.#set({ status: 'idle', attempts: 0, nextAttemptAt: null });
+    else this.#set({ ...this.#state, status: 'idle', attempts: 0, nextAttemptAt: null });
   }
 
   /** The network is back, or someone looks: no more waiting. */
@@ -243,7 +244,7 @@ export class Connection implements Wire {
     const { status } = this.#state;
     if (this.#users.size > 0 || status === 'paused' || status === 'closed') return;
     this.#end();
-    this.#set({ status: 'idle', attempts: 0, nextAttemptAt: null });
+    this.#set({ ...this.#state, status: 'idle', attempts: 0, nextAttemptAt: null });
   }
 
   #end(): void {
@@ -253,7 +254,8 @@ export class Connection implements Wire {
     const client = this.#client;
     this.#client = undefined;
     this.#socket = undefined;
-    void client?.dispose();
+    // Rejected where the connection never came about.
+    void Promise.resolve(client?.dispose()).catch(() => undefined);
   }
 
   #awaitPong(): void {
@@ -288,17 +290,17 @@ export class Connection implements Wire {
   }
 
   #show(kind: 'received' | 'sent', data: unknown): void {
-    if (this.#observers.size === 0 || typeof data !== 'string') return;
+    if (this.#observers.isEmpty || typeof data !== 'string') return;
     this.#emit({ kind, text: data, bytes: new TextEncoder().encode(data).length });
   }
 
   #emit(event: WireEvent): void {
-    for (const observer of [...this.#observers]) observer(event);
+    this.#observers.tell(event);
   }
 
   #set(state: ConnectionState): void {
     this.#state = state;
-    for (const listener of [...this.#listeners]) listener();
+    this.#listeners.tell();
   }
 }
 

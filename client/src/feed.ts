@@ -4,6 +4,7 @@ import type { Connection } from './connection.js';
 import type { Plan } from './document.js';
 import { EverwireError } from './error.js';
 import { Follow, type Follower, type FollowState } from './follow.js';
+import { Listeners } from './listeners.js';
 import type { Saving, Storage } from './saved.js';
 import type { Commit } from './stream.js';
 import { TableRows, type Delta, type Row } from './table.js';
@@ -32,7 +33,7 @@ export class Feed implements Follower {
   readonly #name: string;
   readonly #context: FeedContext;
   readonly #follow: Follow;
-  readonly #listeners = new Set<() => void>();
+  readonly #listeners = new Listeners();
   readonly #transactions = new Set<string>();
   #state: FeedState;
   #isReady = false;
@@ -57,7 +58,7 @@ export class Feed implements Follower {
     this.shelves = this.tables.map((table) => ({
       name: `${name}\n${table.plan.list}`,
       table,
-      isLive: () => this.#state.status === 'live',
+      liveAt: () => (this.#state.status === 'live' ? this.#state.heardAt : null),
       hasSeen: (transaction) => this.#transactions.has(transaction),
       stored: () => this.#flush(),
     }));
@@ -70,8 +71,7 @@ export class Feed implements Follower {
   }
 
   subscribe(listener: () => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+    return this.#listeners.add(listener);
   }
 
   close(): void {
@@ -103,15 +103,15 @@ export class Feed implements Follower {
     this.#state = { ...state, ready: this.#isReady };
     for (const table of this.tables) table.notify();
     if (state.status === 'failed' && state.error) this.#reject(state.error);
-    for (const listener of [...this.#listeners]) listener();
+    this.#listeners.tell();
   }
 
   async #begin(): Promise<void> {
     const { storage, writes } = this.#context;
     if (!storage) return this.#follow.start(null);
     const [saved] = await Promise.all([
-      storage.loadCopy(this.#name).catch(() => undefined),
-      ...this.tables.map((table) => writes.remember(table.plan.type).catch(() => undefined)),
+      storage.loadCopy(this.#name),
+      ...this.tables.map((table) => writes.remember(table.plan.type)),
     ]);
     if (!saved || saved.tables.length !== this.tables.length) return this.#follow.start(null);
     for (const [index, table] of this.tables.entries()) {
@@ -156,8 +156,7 @@ export class Feed implements Follower {
     const { storage } = this.#context;
     const saving = this.#unsaved;
     this.#unsaved = undefined;
-    // What cannot be stored is fetched anew at the next visit.
-    if (storage && saving) this.#saving = this.#saving.then(() => storage.saveCopy(this.#name, saving).catch(() => undefined));
+    if (storage && saving) this.#saving = this.#saving.then(() => storage.saveCopy(this.#name, saving));
     return this.#saving;
   }
 }

@@ -57,3 +57,24 @@ export interface Storage {
   saveNote(name: string, value: unknown): Promise<void>;
   close(): void;
 }
+
+/** The same storage, or none where it fails (a browser may refuse it, or be full): what is missing is fetched anew. */
+export function forgiving(storage: Storage): Storage {
+  const or = async <Result>(fallback: Result, act: () => Promise<Result>): Promise<Result> => {
+    try {
+      return await act();
+    } catch {
+      return fallback;
+    }
+  };
+  return {
+    loadCopy: (name) => or(undefined, () => storage.loadCopy(name)),
+    saveCopy: (name, saving) => or(undefined, () => storage.saveCopy(name, saving)),
+    adoptWrites: (owner) => or([], () => storage.adoptWrites(owner)),
+    saveWrite: (write) => or(undefined, () => storage.saveWrite(write)),
+    removeWrite: (id) => or(undefined, () => storage.removeWrite(id)),
+    loadNote: (name) => or(undefined, () => storage.loadNote(name)),
+    saveNote: (name, value) => or(undefined, () => storage.saveNote(name, value)),
+    close: () => storage.close(),
+  };
+}

@@ -2,6 +2,7 @@
 // make of them until the server has told those too (the drafts). A row that did not change stays the same object, so
 // that whoever compares by reference sees what changed. Knows nothing of connections.
 import type { TablePlan } from './document.js';
+import { Listeners } from './listeners.js';
 
 export type Row = Readonly<Record<string, unknown>>;
 export type Key = Readonly<Record<string, unknown>>;
@@ -48,7 +49,7 @@ export class TableRows {
   #indexes = new Map<string, Index>();
   #rows: readonly Row[] | undefined;
   #isDirty = false;
-  readonly #listeners = new Set<() => void>();
+  readonly #listeners = new Listeners();
 
   constructor(plan: TablePlan) {
     this.plan = plan;
@@ -87,8 +88,7 @@ export class TableRows {
   }
 
   subscribe(listener: () => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+    return this.#listeners.add(listener);
   }
 
   /** The text that tells keys apart. */
@@ -140,7 +140,7 @@ export class TableRows {
   notify(): void {
     if (!this.#isDirty) return;
     this.#isDirty = false;
-    for (const listener of [...this.#listeners]) listener();
+    this.#listeners.tell();
   }
 
   /** The values of a write, by the names that they have in a row. */
@@ -248,7 +248,7 @@ function take(index: Index, value: unknown, key: string): void {
 }
 
 /** Rows are flat but for JSON and arrays. */
-function isEqual(a: Row, b: Row): boolean {
+export function isEqual(a: Row, b: Row): boolean {
   const names = Object.keys(a);
   if (names.length !== Object.keys(b).length) return false;
   return names.every((name) => a[name] === b[name] || isEqualJson(a[name], b[name]));

@@ -3,9 +3,10 @@
 // refusal. A write whose answer was lost with the connection is made again: it says what is to be, so that twice is as once.
 import type { Response, Wire, WireUser } from './connection.js';
 import { EverwireError, fromResponse, isPassing } from './error.js';
+import { Listeners } from './listeners.js';
 import { keyQuestion, mutation, readKey, type KeyColumn } from './mutation.js';
 import type { SavedWrite, Storage } from './saved.js';
-import { keyText, type Draft, type Key, type Row, type TableRows } from './table.js';
+import { isEqual, keyText, type Draft, type Key, type Row, type TableRows } from './table.js';
 import { randomId } from './random.js';
 
 export type WriteStatus = 'waiting' | 'sent' | 'answered' | 'done' | 'refused';
@@ -30,7 +31,8 @@ export interface Shelf {
   /** The same after a reload. */
   readonly name: string;
   readonly table: TableRows;
-  isLive(): boolean;
+  /** When it was last known to be the present, in milliseconds as of `Date.now()`; null if it is not just now. */
+  liveAt(): number | null;
   /** Whether the commit of this transaction was applied. */
   hasSeen(transaction: string): boolean;
   /** Settles when all that is applied by now is stored. */
@@ -52,6 +54,7 @@ class Entry implements Write {
   status: WriteStatus = 'waiting';
   error: EverwireError | null = null;
   answer: Row | undefined;
+  answeredAt = 0;
   /** Tables that have the server's word of it. */
   readonly settled = new Set<Shelf>();
   readonly done: Promise<Row | null>;
@@ -96,7 +99,8 @@ export class Writes implements WireUser {
   readonly #shelves = new Set<Shelf>();
   readonly #keys = new Map<string, readonly KeyColumn[]>();
   readonly #learning = new Map<string, Promise<readonly KeyColumn[] | undefined>>();
-  readonly #listeners = new Set<() => void>();
+  readonly #listeners = new Listeners();
+  readonly #refused = new Listeners<[Write]>();
   #entries: readonly Entry[] = [];
   #unfinished: readonly Write[] = [];
   #order = 0;
@@ -110,6 +114,7 @@ export class Writes implements WireUser {
   constructor(wire: Wire, options: WritesOptions) {
     this.#wire = wire;
     this.#options = options;
+    this.#refused.add(options.refused);
     this.#adopted = this.#adopt();
   }
 
@@ -119,8 +124,7 @@ export class Writes implements WireUser {
   }
 
   subscribe(listener: () => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+    return this.#listeners.add(listener);
   }
 
   /** From now on the shelf shows the writes on rows of its type. */
@@ -167,11 +171,11 @@ export class Writes implements WireUser {
 
   /** A shelf applied a commit: what it says of own writes is the truth now. */
   told(shelves: readonly Shelf[], transaction: string): void {
-    const entries = this.#entries.filter((entry) => entry.saved.transaction === transaction);
-    for (const entry of entries) {
-      for (const shelf of shelves) entry.settled.add(shelf);
-      this.#settleIfTold(entry);
-    }
+    const last = this.#entries.find((entry) => entry.saved.transaction === transaction);
+    if (!last) return;
+    const entries = this.#upTo(last);
+    for (const entry of entries) for (const shelf of shelves) entry.settled.add(shelf);
+    for (const entry of entries) this.#settleIfTold(entry);
     for (const shelf of shelves) if (entries.some(({ type }) => type === shelf.table.plan.type)) this.#drawOn(shelf);
   }
 
@@ -281,8 +285,12 @@ export class Writes implements WireUser {
     this.#mark(entry, 'answered');
     void this.#save(entry);
     entry.fulfil(saved.op === 'delete' ? null : row);
-    for (const shelf of this.#shelves) if (shelf.hasSeen(transaction)) entry.settled.add(shelf);
-    this.#settleIfTold(entry);
+    entry.answeredAt = Date.now();
+    for (const shelf of this.#shelves) {
+      if (shelf.hasSeen(transaction)) for (const one of this.#upTo(entry)) one.settled.add(shelf);
+      else if (this.#changesNothing(entry, shelf)) entry.settled.add(shelf);
+    }
+    for (const one of this.#upTo(entry)) this.#settleIfTold(one);
     this.#settleInTime(entry);
     this.#draw(entry.type);
   }
@@ -303,7 +311,13 @@ export class Writes implements WireUser {
     entry.error = error;
     this.#finish(entry, 'refused');
     entry.refuse(error);
-    this.#options.refused(entry);
+    this.#refused.tell(entry);
+  }
+
+  /** Writes are made one after the other: whoever has seen one committed has seen those before it. */
+  #upTo(last: Entry): readonly Entry[] {
+    const answered = this.#entries.filter(({ status }) => status === 'answered');
+    return answered.slice(0, answered.indexOf(last) + 1);
   }
 
   /** All tables that show it have the server's word. */
@@ -317,9 +331,13 @@ export class Writes implements WireUser {
   #settleInTime(entry: Entry): void {
     setTimeout(() => {
       if (entry.status !== 'answered' || this.#isClosed) return;
-      const waiting = [...this.#shelves].filter((shelf) => this.#concerns(entry, shelf));
-      if (waiting.every((shelf) => shelf.isLive())) this.#finish(entry, 'done');
-      else this.#settleInTime(entry);
+      // A message that came after the answer would have told of anything missing before it.
+      const isSilent = (shelf: Shelf): boolean => (shelf.liveAt() ?? 0) > entry.answeredAt;
+      if ([...this.#shelves].every((shelf) => !this.#concerns(entry, shelf) || isSilent(shelf))) {
+        for (const one of this.#upTo(entry)) this.#finish(one, 'done');
+      } else {
+        this.#settleInTime(entry);
+      }
     }, SETTLE);
   }
 
@@ -331,13 +349,21 @@ export class Writes implements WireUser {
     const { storage } = this.#options;
     // The stored copy must have it before the stored write goes.
     const shelves = [...this.#shelves].filter(({ table }) => table.plan.type === entry.type);
-    if (storage) void Promise.all(shelves.map((shelf) => shelf.stored())).then(() => storage.removeWrite(entry.id)).catch(() => undefined);
+    if (storage) void Promise.all(shelves.map((shelf) => shelf.stored())).then(() => storage.removeWrite(entry.id));
   }
 
   #concerns(entry: Entry, shelf: Shelf): boolean {
     const { table } = shelf;
     if (entry.type !== table.plan.type || entry.settled.has(shelf)) return false;
     return entry.saved.origin === shelf.name || table.told(entry.keyText) !== undefined;
+  }
+
+  /** The row is in the copy as the server answered: no commit will tell of it, or one that shows no other. */
+  #changesNothing(entry: Entry, shelf: Shelf): boolean {
+    const told = shelf.table.told(entry.keyText);
+    if (!told || !entry.answer || entry.saved.origin !== shelf.name || !isEqual(told, entry.answer)) return false;
+    const first = this.#entries.find((one) => one.type === entry.type && one.keyText === entry.keyText);
+    return first === entry;
   }
 
   #draw(type: string): void {
@@ -371,7 +397,7 @@ export class Writes implements WireUser {
     if (response === 'lost' || response instanceof EverwireError) return undefined;
     const columns = readKey(response.data);
     this.#keys.set(type, columns);
-    void this.#options.storage?.saveNote(`key ${type}`, columns).catch(() => undefined);
+    void this.#options.storage?.saveNote(`key ${type}`, columns);
     return columns;
   }
 
@@ -399,7 +425,7 @@ export class Writes implements WireUser {
   }
 
   async #save(entry: Entry): Promise<void> {
-    await this.#options.storage?.saveWrite(entry.saved).catch(() => undefined);
+    await this.#options.storage?.saveWrite(entry.saved);
   }
 
   #mark(entry: Entry, status: WriteStatus): void {
@@ -410,7 +436,7 @@ export class Writes implements WireUser {
   #set(entries: readonly Entry[]): void {
     this.#entries = entries;
     this.#unfinished = entries.map(snapshot);
-    for (const listener of [...this.#listeners]) listener();
+    this.#listeners.tell();
   }
 }
 

@@ -8,7 +8,7 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 
-const ROOT = path.resolve(import.meta.dirname, '../..');
+const ROOT = path.resolve(import.meta.dirname, '../../..');
 const BUILT = path.join(process.env['CARGO_TARGET_DIR'] ?? 'target', 'debug/everwire');
 const BINARY = path.resolve(ROOT, process.env['EVERWIRE_BIN'] ?? BUILT);
 const START_LIMIT_MS = 60_000;

@@ -1,6 +1,7 @@
 // A copy and own writes on a real server.
 import { expect, test } from 'vitest';
-import { anyPerson, createProject, createTask, database, open, TASKS, type TaskChange, type Typed } from './board.js';
+import type { Typed } from '../typed.js';
+import { anyPerson, createProject, createTask, database, open, TASKS, type TaskChange } from './board.js';
 
 test('a copy follows what another program does', async () => {
   const other = await database();

@@ -2,10 +2,8 @@
 import { Client as Database } from 'pg';
 import { inject, onTestFinished } from 'vitest';
 import { WebSocket } from 'ws';
-import { connect, type Everwire, type Options, type TypedDocument } from '../src/index.js';
-
-/** A document with types that a generator would make of it. */
-export type Typed<Result, Variables> = string & TypedDocument<Result, Variables>;
+import { connect, type Everwire, type Options } from '../../src/index.js';
+import type { Typed } from '../typed.js';
 
 export interface TaskRow {
   id: string;
