@@ -1,14 +1,20 @@
-//! What did one transaction do to the served tables? Puts the messages between Begin and Commit together,
-//! columns by name as the model has them. Numbers every row change, served or not, so that a sequence
-//! depends on the log alone.
+//! What did one transaction do to the served tables? Every row change is numbered, served or not, so that a sequence
+//! depends on the log alone. The changes of a commit that is too large for memory stand in a file, in chunks.
 
-use std::collections::HashMap;
+use std::borrow::Cow;
+use std::io;
 use std::sync::Arc;
 
-use super::decode::{self, Datum, Message, Old, Relation, Unreadable};
-use super::row::{Row, Value};
-use crate::model::{ColumnId, Kind, Model, Nature, Table, TableId, Writing};
+use serde::{Deserialize, Serialize};
+
+use super::row::Row;
+use super::spool::{Span, Spool, SpoolError, SpoolFile, blocking};
+use crate::model::TableId;
 use crate::sequence::{Epoch, Lsn, Sequence};
+
+/// The changes of a chunk, in number and in bytes of memory: about as many as a message has.
+const CHUNK_CHANGES: usize = 1_000;
+const CHUNK_BYTES: usize = 512 * 1024;
 
 /// A transaction that has committed.
 #[derive(Debug)]
@@ -22,7 +28,7 @@ pub(super) struct Commit {
     /// As `DateTime` in JSON.
     pub(super) committed_at: String,
     /// Row changes of served tables.
-    pub(super) changes: Vec<RowChange>,
+    pub(super) changes: Changes,
     /// Tables that were emptied, with the place among the changes.
     pub(super) truncated: Vec<(u32, TableId)>,
     /// How many row changes and truncations there were, those of other tables included.
@@ -31,8 +37,29 @@ pub(super) struct Commit {
     pub(super) bytes: usize,
 }
 
-/// A change of one row.
+/// The row changes of a commit, in the order of the log.
 #[derive(Debug)]
+pub(super) enum Changes {
+    Held(Vec<RowChange>),
+    Spooled(Spooled),
+}
+
+/// Row changes in a file.
+#[derive(Debug)]
+pub(super) struct Spooled {
+    file: SpoolFile,
+    chunks: Vec<Chunk>,
+}
+
+/// A piece of the file, and the last change in it.
+#[derive(Debug)]
+struct Chunk {
+    span: Span,
+    ordinal: u32,
+}
+
+/// A change of one row.
+#[derive(Debug, Clone)]
 pub(super) struct RowChange {
     /// Place in the commit, from 1.
     pub(super) ordinal: u32,
@@ -41,7 +68,7 @@ pub(super) struct RowChange {
 }
 
 /// What happened to the row.
-#[derive(Debug)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) enum Operation {
     Insert { new: Row },
     Update { old: OldRow, new: Row },
@@ -49,7 +76,7 @@ pub(super) enum Operation {
 }
 
 /// What the log holds of the old row, which the table's replica identity decides.
-#[derive(Debug)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) enum OldRow {
     /// Nothing: the key is that of the new row.
     Nothing,
@@ -69,183 +96,114 @@ impl Commit {
         Sequence { epoch, lsn: self.lsn, ordinal }
     }
 
+    /// How many of its changes a position has behind it.
+    pub(super) fn ordinal(&self, at: Sequence) -> u32 {
+        if at.lsn == self.lsn { at.ordinal } else { 0 }
+    }
+
     /// After which change the table was emptied last, if it was.
     pub(super) fn truncation(&self, table: TableId) -> Option<u32> {
         self.truncated.iter().filter(|(_, emptied)| *emptied == table).map(|(ordinal, _)| *ordinal).max()
     }
-}
 
-/// A relation as the log described it last, and how its rows map to the model.
-#[derive(Debug)]
-struct Mapping {
-    columns: Vec<(String, u32)>,
-    /// `None`: not served. A column that the model has but the log has not is missing from the rows, which the groups
-    /// that need it find out.
-    served: Option<(TableId, Vec<Option<ColumnId>>)>,
-    /// The model has the same columns, or does not serve it.
-    fits: bool,
-}
-
-impl Mapping {
-    fn new(model: &Model, oid: u32, columns: Vec<(String, u32)>) -> Self {
-        let served: Option<(TableId, Vec<Option<ColumnId>>)> = model.table_by_oid(oid).map(|id| {
-            let table = model.table(id);
-            let place = |(name, type_oid): &(String, u32)| {
-                table.column_by_name(name).filter(|column| table.column(*column).type_oid == *type_oid)
-            };
-            (id, columns.iter().map(place).collect())
-        });
-        let fits = served.as_ref().is_none_or(|(id, map)| {
-            let mut columns = model.table(*id).columns();
-            map.iter().all(Option::is_some)
-                && columns.all(|(id, column)| column.writing == Writing::Generated || map.contains(&Some(id)))
-        });
-        Self { columns, served, fits }
-    }
-}
-
-/// Puts commits together.
-pub(super) struct Assembler {
-    model: Arc<Model>,
-    watched: bool,
-    relations: HashMap<u32, Mapping>,
-    open: Option<Commit>,
-    /// Something was found that is another thing than the model says, or may be.
-    doubtful: bool,
-    /// Something was found that cannot be told by the model.
-    unfit: bool,
-}
-
-impl Assembler {
-    /// `watched`: the database tells when it is altered.
-    pub(super) fn new(model: Arc<Model>, watched: bool) -> Self {
-        Self { model, watched, relations: HashMap::new(), open: None, doubtful: false, unfit: false }
+    /// Whether it did anything to the served tables.
+    pub(super) fn is_empty(&self) -> bool {
+        self.truncated.is_empty() && self.chunks() == 0
     }
 
-    /// Goes on by another model, which has the same ids. The log does not describe relations again for that.
-    pub(super) fn adopt(&mut self, model: &Arc<Model>) {
-        self.model = Arc::clone(model);
-        for (oid, mapping) in &mut self.relations {
-            *mapping = Mapping::new(model, *oid, std::mem::take(&mut mapping.columns));
+    /// What it takes on disk.
+    pub(super) fn spooled_bytes(&self) -> u64 {
+        match &self.changes {
+            Changes::Held(_) => 0,
+            Changes::Spooled(spooled) => spooled.file.bytes(),
         }
     }
 
-    /// Whether the model should be compared with the database, since what was taken last: a relation was described
-    /// again, which follows any ALTER TABLE (and some things that alter nothing, so it counts only where the database
-    /// does not tell), or does not fit the model; or an enum has a value that the model does not know.
-    pub(super) fn doubts(&mut self) -> bool {
-        std::mem::take(&mut self.doubtful)
+    /// In how many chunks its changes come.
+    pub(super) fn chunks(&self) -> usize {
+        match &self.changes {
+            Changes::Held(changes) => usize::from(!changes.is_empty()),
+            Changes::Spooled(spooled) => spooled.chunks.len(),
+        }
     }
 
-    /// Whether something was taken since last asked that the model cannot tell: a change of a relation that has other
-    /// columns, or a value of an enum that it does not know.
-    pub(super) fn misfits(&mut self) -> bool {
-        std::mem::take(&mut self.unfit)
+    /// The first chunk that has a change after this one.
+    pub(super) fn chunk_after(&self, ordinal: u32) -> usize {
+        match &self.changes {
+            Changes::Held(_) => 0,
+            Changes::Spooled(spooled) => spooled.chunks.partition_point(|chunk| chunk.ordinal <= ordinal),
+        }
     }
 
-    /// The transaction that is being told.
-    pub(super) fn transaction(&self) -> Option<u64> {
-        self.open.as_ref().map(|commit| commit.xid)
+    /// The changes of a chunk. Blocks if they are not in memory.
+    pub(super) fn read(&self, chunk: usize) -> io::Result<Cow<'_, [RowChange]>> {
+        match &self.changes {
+            Changes::Held(changes) => Ok(Cow::Borrowed(changes)),
+            Changes::Spooled(spooled) => spooled.read(chunk).map(Cow::Owned),
+        }
     }
 
-    pub(super) fn begin(&mut self, lsn: Lsn, xid: u64, commit_micros: i64) {
-        self.open = Some(Commit {
-            lsn,
-            end_lsn: lsn,
-            xid,
-            committed_at: moment(commit_micros),
-            changes: Vec::new(),
-            truncated: Vec::new(),
-            ordinals: 0,
-            bytes: size_of::<Commit>() + 32,
-        });
-    }
-
-    /// Takes one message.
-    pub(super) fn take(&mut self, bytes: &[u8]) -> Result<(), Unreadable> {
-        match decode::decode(bytes)? {
-            Message::Relation(relation) => self.map(&relation),
-            Message::Insert { relation, new } => {
-                self.inspect(relation, &new);
-                self.add(relation, |table, map| Operation::Insert { new: row(table, map, &new, None) });
+    /// The changes of a chunk.
+    pub(super) async fn load(self: &Arc<Self>, chunk: usize) -> io::Result<Cow<'_, [RowChange]>> {
+        match &self.changes {
+            Changes::Held(changes) => Ok(Cow::Borrowed(changes)),
+            Changes::Spooled(_) => {
+                let commit = Arc::clone(self);
+                blocking(move || commit.read(chunk).map(Cow::into_owned)).await.map(Cow::Owned)
             }
-            Message::Update { relation, old, new } => {
-                self.inspect(relation, &new);
-                self.add(relation, |table, map| {
-                    let old = old_row(table, map, &old);
-                    let before = match &old {
-                        OldRow::Full(row) => Some(row),
-                        OldRow::Nothing | OldRow::Key(_) => None,
-                    };
-                    let new = row(table, map, &new, before);
-                    Operation::Update { old, new }
-                });
-            }
-            Message::Delete { relation, old } => {
-                self.add(relation, |table, map| Operation::Delete { old: old_row(table, map, &old) });
-            }
-            Message::Truncate { relations } => relations.into_iter().for_each(|relation| self.truncate(relation)),
-            Message::Other => {}
+        }
+    }
+}
+
+impl Spooled {
+    /// Nothing yet.
+    pub(super) async fn begin(spool: &Spool) -> Result<Self, SpoolError> {
+        Ok(Self { file: spool.file().await?, chunks: Vec::new() })
+    }
+
+    /// Writes changes that come after all that it has.
+    pub(super) async fn append(&mut self, changes: Vec<RowChange>) -> Result<(), SpoolError> {
+        let mut rest = changes.as_slice();
+        while !rest.is_empty() {
+            let mut bytes = 0;
+            let fits = rest.iter().take(CHUNK_CHANGES).take_while(|change| {
+                let fits = bytes < CHUNK_BYTES;
+                bytes += change.operation.bytes();
+                fits
+            });
+            let (chunk, after) = rest.split_at(fits.count());
+            let plain: Vec<_> =
+                chunk.iter().map(|change| (change.ordinal, change.table.0, &change.operation)).collect();
+            let ordinal = chunk.last().map_or(0, |change| change.ordinal);
+            let span = self.file.append(postcard::to_stdvec(&plain).map_err(io::Error::other)?).await?;
+            self.chunks.push(Chunk { span, ordinal });
+            rest = after;
         }
         Ok(())
     }
 
-    /// Ends the commit; `None` if none was open.
-    pub(super) fn commit(&mut self, end_lsn: Lsn) -> Option<Commit> {
-        let mut commit = self.open.take()?;
-        commit.end_lsn = end_lsn;
-        Some(commit)
+    /// What it takes in memory.
+    pub(super) fn bytes(&self) -> usize {
+        self.chunks.len() * size_of::<Chunk>()
     }
 
-    fn map(&mut self, relation: &Relation<'_>) {
-        let columns = relation.columns.iter().map(|column| (column.name.to_owned(), column.type_oid)).collect();
-        let mapping = Mapping::new(&self.model, relation.oid, columns);
-        let fits = mapping.fits;
-        let again = self.relations.insert(relation.oid, mapping).is_some();
-        // Every change of the publication, for one, has all relations described again.
-        self.doubtful |= !fits || (again && !self.watched);
-    }
-
-    /// Looks for values of enums that the model does not know.
-    fn inspect(&mut self, relation: u32, tuple: &[Datum<'_>]) {
-        let Some((table, map)) = self.relations.get(&relation).and_then(|mapping| mapping.served.as_ref()) else {
-            return;
-        };
-        let table = self.model.table(*table);
-        let unknown = |(datum, column): (&Datum<'_>, &Option<ColumnId>)| match (datum, column) {
-            (Datum::Text(text), Some(id)) => match &table.column(*id).kind {
-                Kind::Enum(id) => self.model.enum_type(*id).by_label(text).is_none(),
-                _ => false,
-            },
-            (Datum::Text(_) | Datum::Null | Datum::Unchanged, _) => false,
-        };
-        let unknown = tuple.iter().zip(map).any(unknown);
-        self.doubtful |= unknown;
-        self.unfit |= unknown;
-    }
-
-    fn add(&mut self, relation: u32, operation: impl FnOnce(&Table, &[Option<ColumnId>]) -> Operation) {
-        let Some(commit) = &mut self.open else { return };
-        commit.ordinals += 1;
-        let Some(mapping) = self.relations.get(&relation) else { return };
-        self.unfit |= !mapping.fits;
-        let Some((table, map)) = &mapping.served else { return };
-        let operation = operation(self.model.table(*table), map);
-        commit.bytes += size_of::<RowChange>() + operation.bytes();
-        commit.changes.push(RowChange { ordinal: commit.ordinals, table: *table, operation });
-    }
-
-    fn truncate(&mut self, relation: u32) {
-        let Some(commit) = &mut self.open else { return };
-        commit.ordinals += 1;
-        let Some(mapping) = self.relations.get(&relation) else { return };
-        self.unfit |= !mapping.fits;
-        commit.truncated.extend(mapping.served.as_ref().map(|(table, _)| (commit.ordinals, *table)));
+    fn read(&self, chunk: usize) -> io::Result<Vec<RowChange>> {
+        let chunk = self.chunks.get(chunk).ok_or_else(|| io::Error::other("there is no such chunk"))?;
+        let plain: Vec<(u32, usize, Operation)> =
+            postcard::from_bytes(&self.file.read(chunk.span)?).map_err(io::Error::other)?;
+        let change = |(ordinal, table, operation)| RowChange { ordinal, table: TableId(table), operation };
+        Ok(plain.into_iter().map(change).collect())
     }
 }
 
+/// Whether changes are enough for a chunk.
+pub(super) fn fills_chunk(changes: usize, bytes: usize) -> bool {
+    changes >= CHUNK_CHANGES || bytes >= CHUNK_BYTES
+}
+
 impl Operation {
-    fn bytes(&self) -> usize {
+    /// What its rows take in memory, about.
+    pub(super) fn bytes(&self) -> usize {
         let old = |old: &OldRow| match old {
             OldRow::Nothing => 0,
             OldRow::Key(row) | OldRow::Full(row) => row.bytes(),
@@ -255,82 +213,5 @@ impl Operation {
             Self::Update { old: before, new } => old(before) + new.bytes(),
             Self::Delete { old: before } => old(before),
         }
-    }
-}
-
-fn old_row(table: &Table, map: &[Option<ColumnId>], old: &Old<'_>) -> OldRow {
-    let outside_key = |(_, column): &(&Datum<'_>, &Option<ColumnId>)| column.is_some_and(|id| !table.key.contains(&id));
-    match old {
-        Old::Nothing => OldRow::Nothing,
-        // Of a partitioned table the tag tells the identity of the root, the row has what the partition's identity
-        // holds: a row with nothing but its key may be no more than that.
-        Old::Full(tuple)
-            if table.nature == Nature::Partitioned
-                && tuple.iter().zip(map).filter(outside_key).all(|(datum, _)| *datum == Datum::Null) =>
-        {
-            OldRow::Key(key_row(table, map, tuple))
-        }
-        Old::Full(tuple) => OldRow::Full(row(table, map, tuple, None)),
-        Old::Key(tuple) => OldRow::Key(key_row(table, map, tuple)),
-    }
-}
-
-/// Outside of the identity all is NULL; no column of a key ever is.
-fn key_row(table: &Table, map: &[Option<ColumnId>], tuple: &[Datum<'_>]) -> Row {
-    let values = tuple.iter().zip(map).filter_map(|(datum, column)| match datum {
-        Datum::Text(text) => Some(((*column)?, Value::Text(text))),
-        Datum::Null | Datum::Unchanged => None,
-    });
-    Row::new(table.columns.len(), values)
-}
-
-fn row(table: &Table, map: &[Option<ColumnId>], tuple: &[Datum<'_>], before: Option<&Row>) -> Row {
-    let values = tuple.iter().zip(map).filter_map(|(datum, column)| {
-        let column = (*column)?;
-        let value = match datum {
-            Datum::Null => Value::Null,
-            Datum::Text(text) => Value::Text(text),
-            Datum::Unchanged => before.map_or(Value::Missing, |row| row.value(column)),
-        };
-        Some((column, value))
-    });
-    Row::new(table.columns.len(), values)
-}
-
-/// Microseconds since 2000 as Postgres' JSON has a timestamptz in UTC.
-fn moment(micros: i64) -> String {
-    const DAY: i64 = 86_400_000_000;
-    let (year, month, day) = civil_from_days(micros.div_euclid(DAY) + 10_957);
-    let time = micros.rem_euclid(DAY);
-    let (seconds, fraction) = (time / 1_000_000, time % 1_000_000);
-    let clock = format!("{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60);
-    let fraction = if fraction == 0 { String::new() } else { format!(".{fraction:06}") };
-    format!("{year:04}-{month:02}-{day:02}T{clock}{}+00:00", fraction.trim_end_matches('0'))
-}
-
-/// Year, month and day from days since 1970, after Howard Hinnant,
-/// <https://howardhinnant.github.io/date_algorithms.html#civil_from_days>.
-fn civil_from_days(days: i64) -> (i64, i64, i64) {
-    let days = days + 719_468;
-    let era = days.div_euclid(146_097);
-    let day_of_era = days.rem_euclid(146_097);
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted = (5 * day_of_year + 2) / 153;
-    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
-    (year, month, day_of_year - (153 * shifted + 2) / 5 + 1)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn moments_read_as_in_json_of_postgres() {
-        assert_eq!(moment(0), "2000-01-01T00:00:00+00:00");
-        assert_eq!(moment(848_719_007_123_450), "2026-11-23T03:16:47.12345+00:00");
-        assert_eq!(moment(-1), "1999-12-31T23:59:59.999999+00:00");
-        assert_eq!(moment(5_140_800_000_000), "2000-02-29T12:00:00+00:00");
     }
 }

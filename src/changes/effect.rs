@@ -54,11 +54,11 @@ pub(super) struct Effects<'a> {
     pub(super) list: Vec<Effect<'a>>,
 }
 
-/// The effects of some of a commit's changes, given by their index, in the order of the log.
+/// The effects of some of a commit's changes, in the order of the log.
 pub(super) fn effects<'a>(
     scopes: &[Scope],
-    commit: &'a Commit,
-    changes: impl Iterator<Item = usize>,
+    commit: &Commit,
+    changes: impl Iterator<Item = &'a RowChange>,
 ) -> Result<Effects<'a>, Incomplete> {
     let truncations: Vec<_> = if commit.truncated.is_empty() {
         Vec::new()
@@ -71,7 +71,7 @@ pub(super) fn effects<'a>(
         return Err(Incomplete(Reset::Truncated));
     }
     let mut list = Vec::new();
-    for change in changes.map(|index| &commit.changes[index]) {
+    for change in changes {
         for (index, scope) in scopes.iter().enumerate() {
             let truncation = truncations.get(index).copied().flatten();
             if change.table == scope.table && truncation.is_none_or(|ordinal| change.ordinal > ordinal) {
@@ -84,11 +84,6 @@ pub(super) fn effects<'a>(
         list.pop();
     }
     Ok(Effects { truncated, list })
-}
-
-/// The effects of all of a commit's changes.
-pub(super) fn all_effects<'a>(scopes: &[Scope], commit: &'a Commit) -> Result<Effects<'a>, Incomplete> {
-    effects(scopes, commit, 0..commit.changes.len())
 }
 
 impl Scope {

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::commit::{Assembler, Commit};
+use super::assembler::Assembler;
 use super::follow::Reset;
 use super::reload::Reloads;
 use super::retention::{self, HistorySlot};
@@ -80,7 +80,12 @@ pub(super) async fn open(shared: &Shared) -> Result<Feed, StartError> {
     shared.go(past.map_err(|error| failed(&error))?, unpublished);
     // What was altered before the slot was made is not in the stream.
     reloads.reload(shared, None, kept.as_mut()).await?;
-    Ok(Feed { slot: opened.slot, assembler: Assembler::new(shared.model(), watched), reloads, kept })
+    Ok(Feed {
+        slot: opened.slot,
+        assembler: Assembler::new(shared.model(), watched, shared.spool.clone()),
+        reloads,
+        kept,
+    })
 }
 
 /// Brings the history up to where the new stream begins: on from where a broken one left off, or from where the
@@ -122,7 +127,7 @@ async fn connect_past(
 async fn fill(shared: &Shared, kept: Option<&HistorySlot>, from: Lsn, until: Lsn) -> Result<(), SlotError> {
     let Some(kept) = kept.filter(|_| from < until) else { return Ok(()) };
     let mut slot = attach(shared, kept, from).await?;
-    let mut assembler = Assembler::new(shared.model(), true);
+    let mut assembler = Assembler::new(shared.model(), true, shared.spool.clone());
     let (mut open, mut altered) = (false, false);
     loop {
         let event = tokio::time::timeout(SILENCE, slot.next()).await.map_err(|_| SlotError::Ended)??;
@@ -132,12 +137,14 @@ async fn fill(shared: &Shared, kept: Option<&HistorySlot>, from: Lsn, until: Lsn
                 open = true;
                 assembler.begin(lsn, shared.widen(xid), micros);
             }
-            Event::Data(bytes) => assembler.take(&bytes)?,
+            Event::Data(bytes) => assembler.take(&bytes).await?,
             Event::Altered => altered = true,
             Event::Commit { end_lsn } => {
                 open = false;
-                if let Some(commit) = assembler.commit(end_lsn) {
-                    shared.publish(commit);
+                match assembler.commit(end_lsn).await {
+                    Some(Ok(commit)) => shared.publish(commit).await,
+                    Some(Err(lost)) => shared.lose(&lost),
+                    None => {}
                 }
                 if std::mem::take(&mut altered) | assembler.misfits() {
                     shared.forget_before(end_lsn);
@@ -306,7 +313,7 @@ async fn follow(shared: &Shared, feed: &mut Feed, stop: &mut watch::Receiver<boo
                 feed.assembler.begin(lsn, shared.widen(xid), micros);
             }
             Some(Ok(Event::Data(bytes))) => {
-                if let Err(error) = feed.assembler.take(&bytes) {
+                if let Err(error) = feed.assembler.take(&bytes).await {
                     return Ended::Broken(error.to_string());
                 }
                 doubtful = feed.assembler.doubts();
@@ -314,7 +321,7 @@ async fn follow(shared: &Shared, feed: &mut Feed, stop: &mut watch::Receiver<boo
             Some(Ok(Event::Altered)) => doubtful = true,
             Some(Ok(Event::Commit { end_lsn })) => {
                 let micros = open.take();
-                finish(shared, feed, end_lsn, micros);
+                finish(shared, feed, end_lsn, micros).await;
             }
             // While a transaction is being told, the position is that before it.
             Some(Ok(Event::Position(lsn))) if open.is_none() => {
@@ -341,14 +348,15 @@ async fn reload(shared: &Shared, feed: &mut Feed, asked: bool) -> Result<(), End
     Ok(())
 }
 
-fn finish(shared: &Shared, feed: &mut Feed, end_lsn: Lsn, micros: Option<i64>) {
-    if let Some(commit) = feed.assembler.commit(end_lsn) {
-        let rows: &Commit = &commit;
-        let changed = !rows.changes.is_empty();
-        shared.publish(commit);
-        if let (true, Some(micros)) = (changed, micros) {
-            shared.note_lag(since(micros));
+async fn finish(shared: &Shared, feed: &mut Feed, end_lsn: Lsn, micros: Option<i64>) {
+    match feed.assembler.commit(end_lsn).await {
+        Some(Ok(commit)) => {
+            let told = micros.filter(|_| !commit.is_empty());
+            shared.publish(commit).await;
+            told.into_iter().for_each(|micros| shared.note_lag(since(micros)));
         }
+        Some(Err(lost)) => shared.lose(&lost),
+        None => {}
     }
     feed.slot.acknowledge(end_lsn);
 }

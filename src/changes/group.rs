@@ -10,14 +10,15 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use futures_util::future::WeakShared;
 
-use super::commit::Commit;
+use super::commit::{Changes, Commit, RowChange};
 use super::copy::{StartingCopy, Taking};
-use super::effect::{Effects, Incomplete, Scope, all_effects, effects};
+use super::effect::{Effects, Incomplete, Scope, effects};
 use super::follow::{Follow, Reset};
+use super::large::Telling;
 use super::payload::{Envelope, Part, Writer};
 use crate::error::Error;
 use crate::model::Model;
-use crate::sequence::Sequence;
+use crate::sequence::{Epoch, Sequence};
 
 /// All that equal subscriptions share.
 pub(super) struct Group {
@@ -59,12 +60,27 @@ struct Log {
 
 struct Entry {
     sequence: Sequence,
-    message: Bytes,
+    content: Content,
+}
+
+enum Content {
+    Message(Bytes),
+    /// As many messages as it takes, made when somebody wants them. The history holds the commit.
+    Large(Weak<Commit>),
+}
+
+/// Whether a message ends its commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum More {
+    Follows,
+    Nothing,
 }
 
 /// What comes after a position.
 pub(super) enum Next {
     Message(Sequence, Bytes),
+    /// The part of this commit after the position.
+    Large(Arc<Commit>, Sequence),
     /// Nothing yet; the waker is kept.
     Pending,
     /// The log no longer reaches the position; the history may.
@@ -171,7 +187,16 @@ impl Group {
         }
         let index = log.entries.partition_point(|entry| entry.sequence <= at);
         if let Some(entry) = log.entries.get(index) {
-            return Next::Message(entry.sequence, entry.message.clone());
+            return match &entry.content {
+                Content::Message(message) => Next::Message(entry.sequence, message.clone()),
+                Content::Large(commit) => match commit.upgrade() {
+                    Some(commit) => {
+                        let after = if at.lsn == commit.lsn { at } else { log.before(index) };
+                        Next::Large(commit, after)
+                    }
+                    None => Next::Restarted(Reset::Lagged),
+                },
+            };
         }
         let waker = &mut log.places[place as usize];
         if !waker.as_ref().is_some_and(|waker| waker.will_wake(context.waker())) {
@@ -210,68 +235,96 @@ impl Group {
         self.log().refuses(at)
     }
 
-    /// Appends what a commit means for the group. Called by the hub's task alone, in commit order.
-    pub(super) fn publish(&self, model: &Model, commit: &Commit, changes: &[usize]) {
-        let (previous, epoch) = {
-            let log = self.log();
-            (log.newest(), log.begin.epoch)
-        };
-        match effects(&self.scopes, commit, changes.iter().copied()) {
+    /// Appends what a commit means for the group, of which some changes, by their index, may concern it. Called by the
+    /// hub's task alone, in commit order.
+    pub(super) fn publish(&self, model: &Model, commit: &Commit, changes: &[RowChange], concerned: &[usize]) {
+        let (previous, epoch) = self.newest();
+        match effects(&self.scopes, commit, concerned.iter().map(|index| &changes[*index])) {
             Ok(effects) => self.append(self.messages(model, commit, &effects, previous)),
             Err(Incomplete(reason)) => self.restart(commit.sequence(epoch), reason),
         }
     }
 
-    fn messages(
-        &self,
-        model: &Model,
-        commit: &Commit,
-        effects: &Effects<'_>,
-        previous: Sequence,
-    ) -> Vec<(Sequence, Bytes)> {
+    /// Appends what a commit that is not in memory means for the group.
+    pub(super) fn publish_large(&self, model: &Model, commit: &Arc<Commit>, telling: &Telling) {
+        let (previous, epoch) = self.newest();
+        match telling {
+            Telling::Part(part) if part.is_empty() && !self.is_emptied_by(commit) => {}
+            Telling::Part(part) => {
+                let writer = Writer { model, follow: &self.follow };
+                let (sequence, message) = self.message(&writer, commit, previous, part, More::Nothing);
+                self.append(vec![Entry { sequence, content: Content::Message(message) }]);
+            }
+            Telling::Large => self.append(vec![Entry::large(commit, epoch)]),
+            Telling::Untold(reason) => self.restart(commit.sequence(epoch), *reason),
+        }
+    }
+
+    /// The position of the newest message, and the epoch.
+    fn newest(&self) -> (Sequence, Epoch) {
+        let newest = self.log().newest();
+        (newest, newest.epoch)
+    }
+
+    fn is_emptied_by(&self, commit: &Commit) -> bool {
+        self.scopes.iter().any(|scope| commit.truncation(scope.table).is_some())
+    }
+
+    fn messages(&self, model: &Model, commit: &Commit, effects: &Effects<'_>, previous: Sequence) -> Vec<Entry> {
         if effects.list.is_empty() && !effects.truncated {
             return Vec::new();
         }
-        let epoch = previous.epoch;
         let writer = Writer { model, follow: &self.follow };
-        let parts = writer.parts(effects.list.iter().cloned(), |ordinal| commit.at(epoch, ordinal));
+        let parts = writer.parts(effects.list.iter().cloned(), |ordinal| commit.at(previous.epoch, ordinal));
         let last = parts.len() - 1;
-        let mut previous = previous;
+        let mut after = previous;
         let message = |(index, part): (usize, &Part)| {
-            let more = index < last;
-            let sequence = if more { commit.at(epoch, part.ordinal) } else { commit.sequence(epoch) };
-            let envelope = Envelope {
-                sequence: Some(sequence),
-                previous: Some(previous),
-                reset: (effects.truncated && index == 0).then_some(Reset::Truncated),
-                more,
-                transaction: Some(commit.xid),
-                committed_at: Some(&commit.committed_at),
-            };
-            previous = sequence;
-            (sequence, writer.message(&envelope, part))
+            let more = if index < last { More::Follows } else { More::Nothing };
+            let (sequence, message) = self.message(&writer, commit, after, part, more);
+            after = sequence;
+            Entry { sequence, content: Content::Message(message) }
         };
         parts.iter().enumerate().map(message).collect()
     }
 
-    /// An empty message: nothing more up to `at`.
-    fn idle(&self, model: &Model, at: Sequence, previous: Sequence) -> (Sequence, Bytes) {
-        let writer = Writer { model, follow: &self.follow };
-        let envelope = Envelope { sequence: Some(at), previous: Some(previous), ..Envelope::default() };
-        let nothing = writer.parts(std::iter::empty(), |_| at);
-        (at, writer.message(&envelope, &nothing[0]))
+    /// One message of a commit, which comes after this position.
+    pub(super) fn message(
+        &self,
+        writer: &Writer<'_>,
+        commit: &Commit,
+        after: Sequence,
+        part: &Part,
+        more: More,
+    ) -> (Sequence, Bytes) {
+        let more = more == More::Follows;
+        let sequence = if more { commit.at(after.epoch, part.ordinal) } else { commit.sequence(after.epoch) };
+        let first = commit.ordinal(after) == 0;
+        let envelope = Envelope {
+            sequence: Some(sequence),
+            previous: Some(after),
+            reset: (first && self.is_emptied_by(commit)).then_some(Reset::Truncated),
+            more,
+            transaction: Some(commit.xid),
+            committed_at: Some(&commit.committed_at),
+        };
+        (sequence, writer.message(&envelope, part))
     }
 
-    fn append(&self, messages: Vec<(Sequence, Bytes)>) {
-        if messages.is_empty() {
+    /// An empty message: nothing more up to `at`.
+    fn idle(&self, model: &Model, at: Sequence, previous: Sequence) -> Entry {
+        let writer = Writer { model, follow: &self.follow };
+        let envelope = Envelope { sequence: Some(at), previous: Some(previous), ..Envelope::default() };
+        Entry { sequence: at, content: Content::Message(writer.message(&envelope, &writer.part())) }
+    }
+
+    fn append(&self, entries: Vec<Entry>) {
+        if entries.is_empty() {
             return;
         }
         let mut log = self.log();
         log.recent = None;
-        for (sequence, message) in messages {
-            log.bytes += message.len();
-            log.entries.push_back(Entry { sequence, message });
-        }
+        log.bytes += entries.iter().map(Entry::bytes).sum::<usize>();
+        log.entries.extend(entries);
         while log.bytes > log.limit && log.entries.len() > 1 {
             log.forget_oldest();
         }
@@ -280,21 +333,27 @@ impl Group {
 
     /// Extends the log backwards from `until` to `at` by the commits between them, which the history still held.
     pub(super) fn extend(&self, model: &Model, at: Sequence, until: Sequence, commits: &[Arc<Commit>]) -> Extended {
-        let mut messages = Vec::new();
+        let mut entries = Vec::new();
         let (mut previous, mut bytes) = (at, 0);
         let limit = self.log().limit;
         for commit in commits {
-            let effects = match all_effects(&self.scopes, commit) {
-                Ok(effects) => effects,
-                Err(Incomplete(reason)) => return Extended::Untold(reason),
+            let made = match &commit.changes {
+                // The log begins within it, and so with what is left of it: that tells the parts before as well.
+                Changes::Spooled(_) if commit.sequence(at.epoch) > until => {
+                    previous = until;
+                    Vec::new()
+                }
+                Changes::Spooled(_) => vec![Entry::large(commit, at.epoch)],
+                Changes::Held(changes) => match effects(&self.scopes, commit, changes.iter()) {
+                    Ok(effects) => self.messages(model, commit, &effects, previous),
+                    Err(Incomplete(reason)) => return Extended::Untold(reason),
+                },
             };
             // Of a commit that the log's beginning or `at` cuts, the parts in between.
-            let wanted = |sequence: &Sequence| at < *sequence && *sequence <= until;
-            let made = self.messages(model, commit, &effects, previous);
-            for (sequence, message) in made.into_iter().filter(|(sequence, _)| wanted(sequence)) {
-                bytes += message.len();
-                previous = sequence;
-                messages.push((sequence, message));
+            for entry in made.into_iter().filter(|entry| at < entry.sequence && entry.sequence <= until) {
+                bytes += entry.bytes();
+                previous = entry.sequence;
+                entries.push(entry);
             }
             if bytes > limit {
                 return Extended::TooLong;
@@ -302,16 +361,16 @@ impl Group {
         }
         if previous < until {
             // The message that was first so far names `until` as the one before it: there has to be one.
-            messages.push(self.idle(model, until, previous));
+            entries.push(self.idle(model, until, previous));
         }
         let mut log = self.log();
         if log.begin != until {
             return Extended::Moved;
         }
         log.begin = at;
-        for (sequence, message) in messages.into_iter().rev() {
-            log.bytes += message.len();
-            log.entries.push_front(Entry { sequence, message });
+        for entry in entries.into_iter().rev() {
+            log.bytes += entry.bytes();
+            log.entries.push_front(entry);
         }
         Extended::Done
     }
@@ -371,6 +430,19 @@ impl Group {
     }
 }
 
+impl Entry {
+    fn large(commit: &Arc<Commit>, epoch: Epoch) -> Self {
+        Self { sequence: commit.sequence(epoch), content: Content::Large(Arc::downgrade(commit)) }
+    }
+
+    fn bytes(&self) -> usize {
+        match &self.content {
+            Content::Message(message) => message.len(),
+            Content::Large(_) => 0,
+        }
+    }
+}
+
 impl Log {
     fn newest(&self) -> Sequence {
         self.entries.back().map_or(self.begin, |entry| entry.sequence)
@@ -387,9 +459,15 @@ impl Log {
         self.floor.filter(|(floor, _)| at < *floor).map(|(_, reason)| reason)
     }
 
+    /// The position that the entry with this index comes after.
+    fn before(&self, index: usize) -> Sequence {
+        let before = index.checked_sub(1).and_then(|index| self.entries.get(index));
+        before.map_or(self.begin, |entry| entry.sequence)
+    }
+
     fn forget_oldest(&mut self) {
         if let Some(oldest) = self.entries.pop_front() {
-            self.bytes -= oldest.message.len();
+            self.bytes -= oldest.bytes();
             self.begin = oldest.sequence;
         }
     }

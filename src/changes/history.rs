@@ -1,5 +1,5 @@
-//! What happened lately? The commits in their order, bounded in bytes. The newest one is always there, even if
-//! it alone is larger than the bound.
+//! What happened lately? The commits in their order, bounded in bytes of memory and of disk. The newest one is always
+//! there, even if it alone is larger than the bound.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -18,6 +18,9 @@ pub(super) struct History {
     commits: VecDeque<Held>,
     bytes: usize,
     limit: usize,
+    /// Bytes on disk.
+    spooled: u64,
+    spooled_limit: u64,
     epoch: Epoch,
     /// Every commit after this position is held.
     begin: Sequence,
@@ -37,12 +40,14 @@ struct Held {
 
 impl History {
     /// An empty history that begins at `lsn`.
-    pub(super) fn new(limit: usize, epoch: Epoch, lsn: Lsn) -> Self {
+    pub(super) fn new(limit: usize, spooled_limit: u64, epoch: Epoch, lsn: Lsn) -> Self {
         let begin = Sequence { epoch, lsn, ordinal: 0 };
         Self {
             commits: VecDeque::new(),
             bytes: 0,
             limit,
+            spooled: 0,
+            spooled_limit,
             epoch,
             begin,
             forgotten: VecDeque::new(),
@@ -71,17 +76,34 @@ impl History {
 
     pub(super) fn push(&mut self, commit: Arc<Commit>) {
         self.bytes += commit.bytes;
+        self.spooled += commit.spooled_bytes();
         self.commits.push_back(Held { lsn: commit.lsn, end_lsn: commit.end_lsn, xid: commit.xid, commit });
-        while self.bytes > self.limit && self.commits.len() > 1 {
+        while (self.bytes > self.limit || self.spooled > self.spooled_limit) && self.commits.len() > 1 {
             self.forget_oldest();
+        }
+    }
+
+    /// The newest commit could not be kept: the history begins after it.
+    pub(super) fn lose(&mut self, commit: &Commit) {
+        while !self.commits.is_empty() {
+            self.forget_oldest();
+        }
+        self.begin = self.begin.max(commit.sequence(self.epoch));
+        if self.forgotten.back() != Some(&(commit.end_lsn, commit.xid)) {
+            self.remember(commit.end_lsn, commit.xid);
         }
     }
 
     fn forget_oldest(&mut self) {
         let Some(oldest) = self.commits.pop_front() else { return };
         self.bytes -= oldest.commit.bytes;
+        self.spooled -= oldest.commit.spooled_bytes();
         self.begin = oldest.commit.sequence(self.epoch);
-        self.forgotten.push_back((oldest.end_lsn, oldest.xid));
+        self.remember(oldest.end_lsn, oldest.xid);
+    }
+
+    fn remember(&mut self, end_lsn: Lsn, xid: u64) {
+        self.forgotten.push_back((end_lsn, xid));
         if self.forgotten.len() > FORGOTTEN {
             self.forgotten.pop_front();
         }
@@ -121,6 +143,7 @@ impl History {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::changes::commit::Changes;
 
     fn commit(lsn: u64, xid: u64) -> Arc<Commit> {
         Arc::new(Commit {
@@ -128,7 +151,7 @@ mod tests {
             end_lsn: Lsn(lsn + 8),
             xid,
             committed_at: String::new(),
-            changes: Vec::new(),
+            changes: Changes::Held(Vec::new()),
             truncated: Vec::new(),
             ordinals: 2,
             bytes: 10,
@@ -142,7 +165,7 @@ mod tests {
     #[test]
     fn what_is_held_can_be_gone_on_from() {
         let at = |lsn, ordinal| Sequence { epoch: Epoch(1), lsn: Lsn(lsn), ordinal };
-        let mut history = History::new(30, Epoch(1), Lsn(0));
+        let mut history = History::new(30, u64::MAX, Epoch(1), Lsn(0));
         (1..=5).for_each(|n| history.push(commit(n * 100, n)));
         assert_eq!(history.bytes(), 30);
         assert_eq!(lsns(history.between(at(200, 2), at(999, 0))), Some(vec![300, 400, 500]));
@@ -153,11 +176,25 @@ mod tests {
 
     #[test]
     fn unseen_commits_are_found_or_the_snapshot_is_refused() {
-        let mut history = History::new(30, Epoch(1), Lsn(0));
+        let mut history = History::new(30, u64::MAX, Epoch(1), Lsn(0));
         (1..=5).for_each(|n| history.push(commit(n * 100, n)));
         let unseen = |text: &str| lsns(history.unseen(&Snapshot::read(text).unwrap(), Lsn(408)));
         assert_eq!(unseen("4:6:4"), Some(vec![400]));
         assert_eq!(unseen("6:6:"), Some(vec![]));
         assert_eq!(unseen("2:6:2,4"), None);
+    }
+
+    #[test]
+    fn nothing_leads_past_a_lost_commit() {
+        let at = |lsn, ordinal| Sequence { epoch: Epoch(1), lsn: Lsn(lsn), ordinal };
+        let mut history = History::new(30, u64::MAX, Epoch(1), Lsn(0));
+        history.push(commit(100, 1));
+        history.lose(&commit(200, 2));
+        history.push(commit(300, 3));
+        assert_eq!(lsns(history.between(at(200, 1), at(999, 0))), None);
+        assert_eq!(lsns(history.between(at(200, 2), at(999, 0))), Some(vec![300]));
+        let unseen = |text: &str| lsns(history.unseen(&Snapshot::read(text).unwrap(), Lsn(308)));
+        assert_eq!(unseen("2:4:2"), None);
+        assert_eq!(unseen("3:4:3"), Some(vec![300]));
     }
 }

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::commit::{Commit, OldRow, Operation};
+use super::commit::{Commit, OldRow, Operation, RowChange};
 use super::group::Group;
 use super::row::Row;
 use crate::filter::{Comparison, Filter, Test};
@@ -25,7 +25,7 @@ struct TableGroups {
     by_value: HashMap<ColumnId, HashMap<Box<str>, Vec<Arc<Group>>>>,
 }
 
-/// The changes of a commit, by index, that may concern a group.
+/// The changes, by their index among those given, that may concern a group.
 pub(super) type Concerned = HashMap<u64, (Arc<Group>, Vec<usize>)>;
 
 impl Matcher {
@@ -70,15 +70,15 @@ impl Matcher {
         self.tables.get(&table).into_iter().flat_map(|groups| groups.all.values())
     }
 
-    /// Whom a commit may concern; each group then judges for itself.
-    pub(super) fn concerned(&self, commit: &Commit) -> Concerned {
+    /// Whom some changes of a commit may concern; each group then judges for itself.
+    pub(super) fn concerned(&self, commit: &Commit, changes: &[RowChange]) -> Concerned {
         let mut concerned = Concerned::new();
         for (_, table) in &commit.truncated {
             for group in self.of_table(*table) {
                 concerned.entry(group.id).or_insert_with(|| (Arc::clone(group), Vec::new()));
             }
         }
-        for (index, change) in commit.changes.iter().enumerate() {
+        for (index, change) in changes.iter().enumerate() {
             let Some(groups) = self.tables.get(&change.table) else { continue };
             match &change.operation {
                 Operation::Insert { new } => groups.find(&[new], index, &mut concerned),

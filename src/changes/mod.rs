@@ -9,6 +9,7 @@
 //! The database is read, never written, but for the publication, the replica identity where the settings
 //! say so, an empty message in the log that moves an idle log on, and the event triggers of `watch` where wanted.
 
+mod assembler;
 mod canonical;
 mod commit;
 mod copy;
@@ -19,6 +20,7 @@ mod follow;
 mod group;
 mod history;
 mod hub;
+mod large;
 mod matcher;
 mod payload;
 mod plan;

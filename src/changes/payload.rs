@@ -167,6 +167,11 @@ impl Writer<'_> {
 }
 
 impl Part {
+    /// Whether it has no changes.
+    pub(super) fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
     /// The size of its lists.
     pub(super) fn bytes(&self) -> usize {
         self.lists.iter().map(Vec::len).sum()

@@ -1,16 +1,18 @@
 //! One row of the log or of a copy: the text of its values in one buffer. Knows columns by their index in the
 //! model only.
 
+use serde::{Deserialize, Serialize};
+
 use crate::model::ColumnId;
 
 /// A row: one buffer for all values, and where each stands in it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Row {
     text: Box<str>,
     cells: Box<[Cell]>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 enum Cell {
     Null,
     /// The log does not say: an unchanged TOAST value without an old row, or a column it does not carry.

@@ -19,6 +19,7 @@ use super::follow::{Follow, Reset};
 use super::group::Group;
 use super::history::History;
 use super::hub::{COPIES, Options, Status};
+use super::large::Parts;
 use super::matcher::Matcher;
 use super::publication::Unpublished;
 use super::reload::{self, Altered};
@@ -42,6 +43,8 @@ pub(super) struct Shared {
     pub(super) pool: PgPool,
     /// What is too large for memory.
     pub(super) spool: Spool,
+    /// Messages of commits that are.
+    pub(super) parts: Parts,
     /// Written after the groups have got what they get up to there.
     pub(super) reached: watch::Sender<Reached>,
     pub(super) stop: watch::Sender<bool>,
@@ -126,6 +129,7 @@ impl Core {
 impl Shared {
     /// Nothing has begun yet.
     pub(super) fn new(model: Arc<Model>, options: Options, pool: PgPool) -> Self {
+        let spool = Spool::new(options.spool_dir.clone(), options.spool_bytes, options.spool_after);
         let core = Core {
             state: State::Down("the stream has not begun".to_owned()),
             incarnation: 0,
@@ -133,7 +137,7 @@ impl Shared {
             reached: Lsn::default(),
             xid: 0,
             lag: Duration::ZERO,
-            history: History::new(options.history_bytes, Epoch::default(), Lsn::default()),
+            history: History::new(options.history_bytes, spool.limit() / 2, Epoch::default(), Lsn::default()),
             marks: VecDeque::new(),
             groups: HashSet::new(),
             matcher: Matcher::default(),
@@ -146,7 +150,6 @@ impl Shared {
             fresh: true,
             ending: Vec::new(),
         };
-        let spool = Spool::new(options.spool_dir.clone(), options.spool_bytes, options.spool_after);
         Self {
             model: RwLock::new(model),
             altered: Mutex::default(),
@@ -154,6 +157,7 @@ impl Shared {
             options,
             pool,
             spool,
+            parts: Parts::new(),
             reached: watch::Sender::new(Reached::default()),
             stop: watch::Sender::new(false),
             copies: Semaphore::new(COPIES as usize),

@@ -87,6 +87,11 @@ impl Spool {
         self.used.load(Ordering::Relaxed)
     }
 
+    /// Bytes that all files may take.
+    pub(super) fn limit(&self) -> u64 {
+        self.limit
+    }
+
     /// An empty file.
     pub(super) async fn file(&self) -> Result<SpoolFile, SpoolError> {
         let folder = self.folder.clone();
@@ -123,6 +128,11 @@ impl SpoolFile {
         let file = Arc::clone(&self.file);
         blocking(move || file.write_all_at(bytes.as_ref(), span.offset)).await?;
         Ok(span)
+    }
+
+    /// Bytes written.
+    pub(super) fn bytes(&self) -> u64 {
+        self.length
     }
 
     /// Reads a piece. Blocks: not for the runtime's threads.

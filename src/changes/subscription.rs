@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 use super::copy::{self, Given, Reading, StartingCopy, Taking};
 use super::follow::Reset;
 use super::group::{Extended, Group, Next};
+use super::large::{self, Told};
 use super::shared::Shared;
 use crate::error::{Code, Error};
 use crate::sequence::Sequence;
@@ -30,6 +31,8 @@ enum State {
     Joining(Pin<Box<dyn Future<Output = Result<Joined, Error>> + Send>>),
     Copying(Copying),
     Following(Sequence),
+    /// Waits for a message of a commit that is not in memory.
+    Telling(Pin<Box<dyn Future<Output = Result<Told, Error>> + Send>>),
     Ended,
 }
 
@@ -114,13 +117,12 @@ impl Stream for Subscription {
         let this = &mut *self;
         loop {
             this.state = match &mut this.state {
-                State::Joining(joining) => match joining.as_mut().poll(context) {
-                    Poll::Pending => return Poll::Pending,
-                    Poll::Ready(Ok(Joined::Resumed(at))) => State::Following(at),
-                    Poll::Ready(Ok(Joined::Copied(copy, reason))) => {
+                State::Joining(joining) => match ready!(joining.as_mut().poll(context)) {
+                    Ok(Joined::Resumed(at)) => State::Following(at),
+                    Ok(Joined::Copied(copy, reason)) => {
                         State::Copying(Copying { copy, reason, index: 0, reading: None })
                     }
-                    Poll::Ready(Err(error)) => return this.fail(error),
+                    Err(error) => return this.fail(error),
                 },
                 State::Copying(copying) => match ready!(copying.poll(&this.shared, &this.group, context)) {
                     Ok(Some(message)) => return Poll::Ready(Some(Ok(message))),
@@ -137,12 +139,24 @@ impl Stream for Subscription {
                         }
                         return Poll::Ready(Some(Ok(message)));
                     }
+                    Next::Large(commit, after) => {
+                        let (shared, group) = (Arc::clone(&this.shared), Arc::clone(&this.group));
+                        State::Telling(Box::pin(large::tell(shared, group, commit, after)))
+                    }
                     Next::Behind => {
                         let at = *at;
                         this.resume(at)
                     }
                     Next::Restarted(reason) => this.start(reason),
                     Next::Ended(error) => return this.fail(error),
+                },
+                State::Telling(telling) => match ready!(telling.as_mut().poll(context)) {
+                    Ok(Told::Message((sequence, message))) => {
+                        this.state = State::Following(sequence);
+                        return Poll::Ready(Some(Ok(message)));
+                    }
+                    Ok(Told::Untold(reason)) => this.start(reason),
+                    Err(error) => return this.fail(error),
                 },
                 State::Ended => return Poll::Ready(None),
             };

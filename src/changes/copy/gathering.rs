@@ -7,8 +7,8 @@ use std::fmt::Write as _;
 use std::sync::{Arc, Mutex};
 
 use super::{Rest, StartingCopy, later_message};
-use crate::changes::commit::Commit;
-use crate::changes::effect::{Effect, EffectKind, Incomplete, Scope, all_effects};
+use crate::changes::commit::{Changes, Commit, RowChange};
+use crate::changes::effect::{Effect, EffectKind, Incomplete, Scope, effects};
 use crate::changes::group::Group;
 use crate::changes::payload::{Part, Writer};
 use crate::changes::row::Row;
@@ -85,28 +85,38 @@ impl<'a> Gathering<'a> {
 
     /// Brings the rows to the copy's position by the commits that the snapshot did not see. `None`: they do not
     /// tell it.
-    pub(super) async fn finish(mut self, unseen: &[Arc<Commit>]) -> Result<Option<StartingCopy>, SpoolError> {
-        let Some(written) = &mut self.written else {
-            let rows = apply(&self.group.scopes, self.rows, unseen);
-            return Ok(rows.ok().map(|rows| encode(&self.writer, self.spool, self.at, &rows)));
-        };
+    pub(super) async fn finish<'c>(mut self, unseen: &'c [Arc<Commit>]) -> Result<Option<StartingCopy>, SpoolError> {
+        if self.written.is_none() {
+            let held = |commit: &'c Arc<Commit>| match &commit.changes {
+                Changes::Held(changes) => Some((&**commit, changes.as_slice())),
+                Changes::Spooled(_) => None,
+            };
+            if let Some(unseen) = unseen.iter().map(held).collect::<Option<Vec<_>>>() {
+                let rows = apply(&self.group.scopes, self.rows, &unseen);
+                return Ok(rows.ok().map(|rows| encode(&self.writer, self.spool, self.at, &rows)));
+            }
+            self.write().await?;
+        }
+        let Some(mut written) = self.written else { return Ok(None) };
         for commit in unseen {
-            for (index, scope) in self.group.scopes.iter().enumerate() {
-                let effects = match all_effects(std::slice::from_ref(scope), commit) {
-                    Ok(effects) if !effects.truncated => effects,
-                    // What stands in the file already cannot be taken back.
-                    Ok(_) | Err(Incomplete(_)) => return Ok(None),
-                };
-                for effect in effects.list {
-                    let kind = match effect.kind {
-                        EffectKind::Put(row) | EffectKind::Patch(row, _) => EffectKind::Put(row),
-                        EffectKind::Delete(row) => EffectKind::Delete(row),
+            for chunk in 0..commit.chunks() {
+                let changes = commit.load(chunk).await?;
+                for (index, scope) in self.group.scopes.iter().enumerate() {
+                    let effects = match effects(std::slice::from_ref(scope), commit, changes.iter()) {
+                        Ok(effects) if !effects.truncated => effects,
+                        // What stands in the file already cannot be taken back.
+                        Ok(_) | Err(Incomplete(_)) => return Ok(None),
                     };
-                    written.add(&self.writer, self.at, index, kind).await?;
+                    for effect in effects.list {
+                        let kind = match effect.kind {
+                            EffectKind::Put(row) | EffectKind::Patch(row, _) => EffectKind::Put(row),
+                            EffectKind::Delete(row) => EffectKind::Delete(row),
+                        };
+                        written.add(&self.writer, self.at, index, kind).await?;
+                    }
                 }
             }
         }
-        let Some(written) = self.written else { return Ok(None) };
         written.finish(&self.writer, self.spool, self.at).await.map(Some)
     }
 }
@@ -160,15 +170,18 @@ fn encode(writer: &Writer<'_>, spool: &Spool, at: Sequence, rows: &[Vec<Row>]) -
     StartingCopy { at, first, opening: Mutex::default(), rest: Rest::Held(rest), _held: held }
 }
 
+/// A commit with its changes.
+type Told<'a> = (&'a Commit, &'a [RowChange]);
+
 /// Brings the rows that a snapshot saw to the position: applies the commits that it did not see. Each scope for
 /// itself, since here an emptied table says all about its own rows.
-fn apply(scopes: &[Scope], rows: Vec<Vec<Row>>, unseen: &[Arc<Commit>]) -> Result<Vec<Vec<Row>>, Incomplete> {
+fn apply(scopes: &[Scope], rows: Vec<Vec<Row>>, unseen: &[Told<'_>]) -> Result<Vec<Vec<Row>>, Incomplete> {
     scopes.iter().zip(rows).map(|(scope, rows)| apply_to(scope, rows, unseen)).collect()
 }
 
-fn apply_to(scope: &Scope, rows: Vec<Row>, unseen: &[Arc<Commit>]) -> Result<Vec<Row>, Incomplete> {
-    let concerns = |commit: &Arc<Commit>| {
-        commit.changes.iter().any(|change| change.table == scope.table) || commit.truncation(scope.table).is_some()
+fn apply_to(scope: &Scope, rows: Vec<Row>, unseen: &[Told<'_>]) -> Result<Vec<Row>, Incomplete> {
+    let concerns = |(commit, changes): &Told<'_>| {
+        changes.iter().any(|change| change.table == scope.table) || commit.truncation(scope.table).is_some()
     };
     if !unseen.iter().any(concerns) {
         return Ok(rows);
@@ -180,8 +193,8 @@ fn apply_to(scope: &Scope, rows: Vec<Row>, unseen: &[Arc<Commit>]) -> Result<Vec
         if place == copy.len() { copy.push(Some(row)) } else { copy[place] = Some(row) }
     };
     rows.into_iter().for_each(|row| put(row, &mut copy, &mut places));
-    for commit in unseen {
-        let effects = all_effects(std::slice::from_ref(scope), commit)?;
+    for (commit, changes) in unseen {
+        let effects = effects(std::slice::from_ref(scope), commit, changes.iter())?;
         if effects.truncated {
             copy.clear();
             places.clear();

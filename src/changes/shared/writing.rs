@@ -2,21 +2,42 @@
 //! is old. One writer; nothing here waits.
 
 use std::collections::HashMap;
+use std::io;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::{Reached, Shared, State, end_altered, unavailable};
-use crate::changes::commit::Commit;
+use super::{Core, Reached, Shared, State, end_altered, unavailable};
+use crate::changes::assembler::Lost;
+use crate::changes::commit::{Changes, Commit, RowChange};
 use crate::changes::follow::Reset;
 use crate::changes::group::{Group, Tended};
 use crate::changes::history::History;
 use crate::changes::hub::Options;
-use crate::changes::matcher::Matcher;
+use crate::changes::large::Telling;
+use crate::changes::matcher::{Concerned, Matcher};
+use crate::changes::payload::Writer;
 use crate::changes::publication::Unpublished;
 use crate::changes::reload::{self, Swap};
 use crate::changes::snapshot::widen;
 use crate::model::{Model, TableId};
 use crate::sequence::{Epoch, Lsn};
+
+/// What messages may take in memory that are gathered of one commit.
+const TELLING_BYTES: usize = 32 << 20;
+
+impl Core {
+    /// Notes a commit; `false` if it was told already, since a new stream may begin a little before the place where the
+    /// last one broke.
+    fn reach(&mut self, commit: &Commit) -> bool {
+        let fresh = commit.end_lsn > self.reached;
+        if fresh {
+            self.xid = self.xid.max(commit.xid);
+            self.reached = commit.end_lsn;
+            self.history.unsettled.retain(|xid| *xid != commit.xid);
+        }
+        fresh
+    }
+}
 
 /// For the hub's task, the one writer.
 impl Shared {
@@ -33,7 +54,7 @@ impl Shared {
         core.fresh = true;
         core.epoch = epoch;
         core.reached = lsn;
-        core.history = History::new(self.options.history_bytes, epoch, lsn);
+        core.history = History::new(self.options.history_bytes, self.spool.limit() / 2, epoch, lsn);
         core.history.unsettled = unsettled;
         core.xid = core.xid.max(xid);
         core.marks.clear();
@@ -107,31 +128,97 @@ impl Shared {
     }
 
     /// Takes a commit into the history and to the groups.
-    pub(in crate::changes) fn publish(&self, commit: Commit) {
-        let end_lsn = commit.end_lsn;
+    pub(in crate::changes) async fn publish(&self, commit: Commit) {
         let commit = Arc::new(commit);
-        let concerned: HashMap<_, _> = {
-            let mut core = self.core();
-            // A new stream may begin a little before the place where the last one broke.
-            if end_lsn <= core.reached {
-                return;
+        match &commit.changes {
+            Changes::Held(changes) => {
+                let Some((_, concerned)) = self.take(&commit, changes) else { return };
+                let model = self.model();
+                for (group, indexes) in concerned.values() {
+                    group.publish(&model, &commit, changes, indexes);
+                }
             }
-            core.xid = core.xid.max(commit.xid);
-            core.reached = core.reached.max(end_lsn);
-            core.history.unsettled.retain(|xid| *xid != commit.xid);
-            if commit.changes.is_empty() && commit.truncated.is_empty() {
-                HashMap::new()
-            } else {
-                core.history.push(Arc::clone(&commit));
-                // Of a history that has just begun they are told once it is whole: they start over.
-                if core.fresh { HashMap::new() } else { core.matcher.concerned(&commit) }
+            Changes::Spooled(_) => {
+                let Some((until, _)) = self.take(&commit, &[]) else { return };
+                if let Err(error) = self.publish_spooled(&commit, until).await {
+                    tracing::error!(%error, "a commit cannot be read back from its file: its subscribers start over");
+                    self.restart_untold(&commit, None);
+                }
             }
-        };
-        let model = self.model();
-        for (group, changes) in concerned.values() {
-            group.publish(&model, &commit, changes);
         }
-        self.pass(end_lsn);
+        self.pass(commit.end_lsn);
+    }
+
+    /// Takes a commit into the history. Gives whom some of its changes concern, and the first group that is too young
+    /// to hear of it; nothing if it has been told.
+    fn take(&self, commit: &Arc<Commit>, changes: &[RowChange]) -> Option<(u64, Concerned)> {
+        let mut core = self.core();
+        if !core.reach(commit) {
+            return None;
+        }
+        let until = core.next_id;
+        if commit.is_empty() {
+            return Some((until, Concerned::new()));
+        }
+        core.history.push(Arc::clone(commit));
+        // Of a history that has just begun they are told once it is whole: they start over.
+        let concerned = if core.fresh { Concerned::new() } else { core.matcher.concerned(commit, changes) };
+        Some((until, concerned))
+    }
+
+    /// Goes through a commit's file once. Groups from `until` on came after it.
+    async fn publish_spooled(&self, commit: &Arc<Commit>, until: u64) -> io::Result<()> {
+        if self.core().fresh {
+            return Ok(());
+        }
+        let (model, epoch) = (self.model(), self.core().epoch);
+        let mut tellings: HashMap<u64, (Arc<Group>, Telling)> = HashMap::new();
+        let mut held = 0;
+        for chunk in 0..commit.chunks() {
+            let changes = commit.load(chunk).await?;
+            let concerned = self.core().matcher.concerned(commit, &changes);
+            for (id, (group, indexes)) in concerned.into_iter().filter(|(id, _)| *id < until) {
+                let writer = Writer { model: &model, follow: &group.follow };
+                let (_, telling) =
+                    tellings.entry(id).or_insert_with(|| (Arc::clone(&group), Telling::Part(writer.part())));
+                held -= telling.bytes();
+                if held > TELLING_BYTES {
+                    telling.put_off();
+                }
+                telling.add(&writer, &group, epoch, commit, indexes.iter().map(|index| &changes[*index]));
+                held += telling.bytes();
+            }
+        }
+        for (group, telling) in tellings.values() {
+            group.publish_large(&model, commit, telling);
+        }
+        Ok(())
+    }
+
+    /// A commit could not be kept: nothing leads past it.
+    pub(in crate::changes) fn lose(&self, lost: &Lost) {
+        tracing::error!(
+            reason = %lost.reason,
+            "a commit is too large to be kept: everyone who follows its tables starts over"
+        );
+        if self.core().reach(&lost.commit) {
+            self.restart_untold(&lost.commit, Some(&lost.tables));
+            self.pass(lost.commit.end_lsn);
+        }
+    }
+
+    /// Everyone who follows one of these tables, or anyone, needs a copy from after this commit.
+    fn restart_untold(&self, commit: &Commit, tables: Option<&[TableId]>) {
+        let groups: Vec<_> = {
+            let mut core = self.core();
+            core.history.lose(commit);
+            let concerned = |group: &&Arc<Group>| {
+                tables.is_none_or(|tables| group.scopes.iter().any(|scope| tables.contains(&scope.table)))
+            };
+            core.turn.iter().filter(concerned).cloned().collect()
+        };
+        let at = commit.sequence(self.core().epoch);
+        groups.iter().for_each(|group| group.restart(at, Reset::Lagged));
     }
 
     /// Everything up to `lsn` has been told.
