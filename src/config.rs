@@ -69,9 +69,20 @@ pub struct ServeOptions {
     /// Address and port to listen on.
     #[arg(long, env = "EVERWIRE_LISTEN", default_value = "127.0.0.1:8080")]
     pub listen: SocketAddr,
-    /// Origins of web pages, besides the server's own, that may open a socket.
-    #[arg(long = "allowed-origin", env = "EVERWIRE_ALLOWED_ORIGINS", value_delimiter = ',')]
+    /// Origins of web pages, besides the server's own, that may ask over HTTP (CORS) and open a socket, such as
+    /// https://board.example.com. Can be given several times.
+    #[arg(long = "allowed-origin", env = "EVERWIRE_ALLOWED_ORIGINS", value_delimiter = ',', value_parser = origin)]
     pub allowed_origins: Vec<String>,
+    /// File of documents that clients may name by id: a JSON object of texts by id, as GraphQL Code Generator writes
+    /// persisted-documents.json.
+    #[arg(long = "documents", env = "EVERWIRE_DOCUMENTS", value_name = "FILE")]
+    pub listed_documents: Option<PathBuf>,
+    /// Takes no documents but those of --documents.
+    #[arg(long, env = "EVERWIRE_ONLY_DOCUMENTS", requires = "listed_documents")]
+    pub only_documents: bool,
+    /// Bytes of documents to keep that clients sent with their hash, to be named by it (automatic persisted queries).
+    #[arg(long, env = "EVERWIRE_PERSISTED_QUERY_BYTES", default_value_t = 16 << 20)]
+    pub persisted_query_bytes: u64,
     /// Connections to the database for queries and mutations.
     #[arg(long, env = "EVERWIRE_POOL_SIZE", default_value_t = 16)]
     pub pool_size: u32,
@@ -218,6 +229,17 @@ pub enum ReplicaIdentityPolicy {
     Keep,
     /// ALTER TABLE … REPLICA IDENTITY FULL, on tables that the database user owns.
     Full,
+}
+
+/// As browsers write it, with the slash that people add left out.
+fn origin(text: &str) -> Result<String, String> {
+    let origin = text.strip_suffix('/').unwrap_or(text);
+    match origin.split_once("://") {
+        Some((scheme, host)) if !scheme.is_empty() && !host.is_empty() && !host.contains(['/', '*', ' ', '@']) => {
+            Ok(origin.to_owned())
+        }
+        _ => Err("an origin has a scheme and a host and no path, such as https://board.example.com".to_owned()),
+    }
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {

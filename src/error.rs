@@ -35,6 +35,16 @@ impl std::error::Error for StartError {}
 pub enum Code {
     /// The body, URL or frame is not a GraphQL request.
     BadRequest,
+    /// No document of this hash was sent before: send its text with the hash.
+    PersistedQueryNotFound,
+    /// The server learns no documents from clients: send the text.
+    PersistedQueryNotSupported,
+    /// The hash sent is not that of the text sent.
+    PersistedQueryMismatch,
+    /// No document of this id is listed.
+    DocumentNotFound,
+    /// The server takes listed documents only.
+    DocumentNotAllowed,
     /// The document is not GraphQL.
     Parse,
     /// The document does not fit the schema.
@@ -108,6 +118,11 @@ impl Code {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::BadRequest => "BAD_REQUEST",
+            Self::PersistedQueryNotFound => "PERSISTED_QUERY_NOT_FOUND",
+            Self::PersistedQueryNotSupported => "PERSISTED_QUERY_NOT_SUPPORTED",
+            Self::PersistedQueryMismatch => "PERSISTED_QUERY_MISMATCH",
+            Self::DocumentNotFound => "DOCUMENT_NOT_FOUND",
+            Self::DocumentNotAllowed => "DOCUMENT_NOT_ALLOWED",
             Self::Parse => "GRAPHQL_PARSE_FAILED",
             Self::Validation => "GRAPHQL_VALIDATION_FAILED",
             Self::BadUserInput => "BAD_USER_INPUT",

@@ -19,6 +19,7 @@ use crate::config::{DatabaseOptions, DocumentLimits, ReplicaIdentityPolicy, Serv
 use crate::embedded::{self, Cluster, ClusterOptions};
 use crate::error::StartError;
 use crate::http::gateway::{Feed, Gateway};
+use crate::http::persisted::{Listed, PersistedDocuments};
 use crate::http::{self, Http, HttpOptions};
 use crate::model::{self, Model};
 use crate::operation::{self, Documents};
@@ -223,6 +224,10 @@ async fn serve_database(
     listener: TcpListener,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), StartError> {
+    let listed = match &options.listed_documents {
+        Some(path) => Listed::read(path, options.only_documents)?,
+        None => Listed::default(),
+    };
     let pool = database.connect(options.pool_size, options.statement_timeout).await?;
     let model = load_model(&pool, &options.database.schemas).await?;
     report(&model);
@@ -230,6 +235,7 @@ async fn serve_database(
     let feed = start_feed(options, database, &model).await;
     let gateway = Arc::new(Gateway::new(
         Documents::new(schema, document_limits(&options.documents)),
+        PersistedDocuments::new(listed, options.persisted_query_bytes),
         Requests::new(pool.clone(), request_limits(options)),
         feed.clone(),
     ));

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use futures_util::{Stream, StreamExt, stream};
 use serde_json::value::RawValue;
 
+use super::persisted::PersistedDocuments;
 use crate::caller::Caller;
 use crate::changes::{self, Hub, Subscription};
 use crate::error::{Code, Error};
@@ -19,11 +20,15 @@ use crate::sequence::Sequence;
 
 pub use crate::request::Answer;
 
-/// What a client asks for, as text. `extensions` of the request are checked to be an object and ignored.
+/// What a client asks for, as text: a document, or the id or hash of one. Of `extensions` only `persistedQuery` is read.
 #[derive(Debug)]
 pub struct GraphqlRequest {
     /// The document.
-    pub query: String,
+    pub query: Option<String>,
+    /// `documentId`.
+    pub document_id: Option<String>,
+    /// `extensions.persistedQuery.sha256Hash`.
+    pub sha256: Option<String>,
     /// Which operation of the document.
     pub operation_name: Option<String>,
     /// A JSON object, unparsed.
@@ -80,6 +85,7 @@ impl Refusal {
 /// The way to the core. One for the whole server.
 pub struct Gateway {
     documents: Arc<Present>,
+    persisted: PersistedDocuments,
     requests: Requests,
     feed: Feed,
 }
@@ -95,8 +101,22 @@ pub enum Feed {
 
 impl Gateway {
     /// Over the parts of the core.
-    pub fn new(documents: Documents, requests: Requests, feed: Feed) -> Self {
-        Self { documents: Arc::new(Present(RwLock::new(Arc::new(documents)))), requests, feed }
+    pub fn new(documents: Documents, persisted: PersistedDocuments, requests: Requests, feed: Feed) -> Self {
+        let gateway =
+            Self { documents: Arc::new(Present(RwLock::new(Arc::new(documents)))), persisted, requests, feed };
+        gateway.report_listed();
+        gateway
+    }
+
+    /// A document that was listed and does not fit the database would be found out by a user.
+    fn report_listed(&self) {
+        let (documents, caller) = (self.documents.get(), Caller::default());
+        for (id, text) in self.persisted.listed().texts() {
+            if let Err(errors) = documents.prepare(&caller, text, None) {
+                let errors: Vec<&str> = errors.iter().map(|error| error.message.as_str()).collect();
+                tracing::warn!(id, ?errors, "a listed document does not fit the schema");
+            }
+        }
     }
 
     /// Builds the schema of an altered database; what is given back makes it that of all requests from then on.
@@ -121,11 +141,15 @@ impl Gateway {
     pub async fn run(&self, request: &GraphqlRequest, allowed: Allowed) -> Outcome {
         let caller = Caller::default();
         let documents = self.documents.get();
-        let prepared = documents.prepare(&caller, &request.query, request.operation_name.as_deref());
-        let document = match prepared {
+        let resolved = match self.persisted.resolve(request) {
+            Ok(resolved) => resolved,
+            Err(error) => return Outcome::Answer(Answer::request_error(error)),
+        };
+        let document = match documents.prepare(&caller, &resolved.text, request.operation_name.as_deref()) {
             Ok(document) => document,
             Err(errors) => return Outcome::Answer(Answer::refused(errors)),
         };
+        self.persisted.learn(&resolved);
         match (document.kind, allowed) {
             (Kind::Mutation, Allowed::QueriesOnly) => return Outcome::Refused(Refusal::MutationByGet),
             (Kind::Subscription, Allowed::QueriesOnly | Allowed::QueriesAndMutations) => {
@@ -138,7 +162,7 @@ impl Gateway {
             Err(error) => return Outcome::Answer(Answer::request_error(error)),
         };
         if document.kind == Kind::Subscription {
-            return match self.follow(caller, request, &documents, &document, &variables).await {
+            return match self.follow(caller, request, resolved.text, &documents, &document, &variables).await {
                 Ok(changes) => Outcome::Stream(changes),
                 Err(error) => Outcome::Answer(Answer::request_error(error)),
             };
@@ -154,6 +178,7 @@ impl Gateway {
         &self,
         caller: Caller,
         request: &GraphqlRequest,
+        text: Arc<str>,
         documents: &Documents,
         document: &Document,
         variables: &Variables,
@@ -168,7 +193,7 @@ impl Gateway {
             hub: Arc::clone(hub),
             documents: Arc::clone(&self.documents),
             caller,
-            query: request.query.as_str().into(),
+            query: text,
             operation_name: request.operation_name.as_deref().map(Into::into),
             variables: request.variables.clone(),
         };
@@ -216,7 +241,7 @@ struct Again {
     hub: Arc<Hub>,
     documents: Arc<Present>,
     caller: Caller,
-    query: Box<str>,
+    query: Arc<str>,
     operation_name: Option<Box<str>>,
     variables: Option<Box<RawValue>>,
 }

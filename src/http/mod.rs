@@ -2,7 +2,7 @@
 //! that it knows of the core is the [`gateway`].
 //!
 //! ```text
-//! POST, GET → accept, graphql, parameters → gateway
+//! POST, GET → accept, graphql, parameters → gateway ← persisted
 //! upgrade   → origin, socket → protocol, operations → gateway
 //!                        └───→ wire → listener's stream
 //! ```
@@ -16,6 +16,7 @@ mod operations;
 mod origin;
 pub mod pages;
 mod parameters;
+pub mod persisted;
 pub mod protocol;
 mod socket;
 mod wire;
@@ -34,16 +35,21 @@ use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
+use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
 
 use crate::config::HttpLimits as Limits;
 use gateway::Gateway;
 use listener::{CountingListener, Taken};
 use metrics::{Kind, Metrics};
 
+/// Bytes of a response that is sent as it is.
+const SMALLEST_COMPRESSED: u16 = 1_024;
+
 /// What the HTTP side can be told.
 #[derive(Debug, Clone)]
 pub struct HttpOptions {
-    /// Origins of other hosts whose pages may open a socket, such as `https://board.example.com`.
+    /// Origins of other hosts whose pages may ask and open a socket, such as `https://board.example.com`.
     pub allowed_origins: Vec<String>,
     /// How much and how long.
     pub limits: Limits,
@@ -71,13 +77,21 @@ impl Http {
 /// All routes.
 pub fn router(http: Arc<Http>) -> Router {
     let largest_body = DefaultBodyLimit::max(http.options.limits.body_bytes);
-    Router::new()
-        .route("/", get(|| std::future::ready(Redirect::temporary("/graphql"))))
-        .route("/graphql", any(graphql).layer(largest_body))
+    let api = Router::new().route("/graphql", any(graphql).layer(largest_body));
+    // Without origins there is nothing that a page of another host may be told.
+    let api = match &http.options.allowed_origins[..] {
+        [] => api,
+        origins => api.layer(origin::cors(origins.to_vec())),
+    };
+    api.route("/", get(|| std::future::ready(Redirect::temporary("/graphql"))))
         .route("/assets/{*path}", get(|path: Path<String>| std::future::ready(pages::asset(path))))
         .route("/healthz", get(|| std::future::ready("ok")))
         .route("/readyz", get(ready))
         .route("/metrics", get(show_metrics))
+        // A socket's handshake has no body, and what is smaller than a packet gains nothing.
+        .layer(
+            CompressionLayer::new().compress_when(SizeAbove::new(SMALLEST_COMPRESSED).and(NotForContentType::IMAGES)),
+        )
         .with_state(http)
 }
 

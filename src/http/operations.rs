@@ -202,7 +202,8 @@ impl Weight {
     fn of(request: &GraphqlRequest, total: &Arc<AtomicUsize>) -> Self {
         let variables = request.variables.as_ref().map_or(0, |raw| raw.get().len());
         // Never zero: the sum also tells whether any request is unanswered.
-        let bytes = 1 + request.query.len() + variables;
+        let query = request.query.as_ref().map_or(0, String::len);
+        let bytes = 1 + query + variables;
         total.fetch_add(bytes, Ordering::Relaxed);
         Self { bytes, total: Arc::clone(total) }
     }

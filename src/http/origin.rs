@@ -1,7 +1,13 @@
-//! May this page open a socket? Browsers let every page open a WebSocket to every host, with the user's
-//! cookies and network; only the server can refuse.
+//! May this page ask? Browsers let every page open a WebSocket to every host, with the user's cookies and network;
+//! only the server can refuse. Over HTTP they ask first (CORS), and take no answer for a no.
 
-use axum::http::{HeaderMap, header};
+use std::time::Duration;
+
+use axum::http::{HeaderMap, HeaderValue, Method, header};
+use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
+
+/// Seconds for which a browser need not ask again.
+const REMEMBERED: Duration = Duration::from_secs(600);
 
 /// True for a client that is no browser (no `Origin`), for a page of this very host, and for the listed
 /// origins, each written as browsers do: `https://board.example.com`.
@@ -12,8 +18,22 @@ pub(super) fn may_connect(headers: &HeaderMap, allowed: &[String]) -> bool {
     let Ok(origin) = origin.to_str() else {
         return false;
     };
-    let listed = |listed: &String| listed.trim_end_matches('/').eq_ignore_ascii_case(origin);
-    allowed.iter().any(listed) || is_host(origin, headers)
+    is_listed(origin, allowed) || is_host(origin, headers)
+}
+
+fn is_listed(origin: &str, allowed: &[String]) -> bool {
+    allowed.iter().any(|listed| listed.eq_ignore_ascii_case(origin))
+}
+
+/// Pages of the listed origins may send queries and mutations, with whatever headers they need, and read the answers.
+/// Credentials of the browser (cookies) are left out.
+pub(super) fn cors(allowed: Vec<String>) -> CorsLayer {
+    let is_allowed = move |origin: &HeaderValue, _: &_| origin.to_str().is_ok_and(|origin| is_listed(origin, &allowed));
+    CorsLayer::new()
+        .allow_origin(AllowOrigin::predicate(is_allowed))
+        .allow_methods([Method::GET, Method::POST])
+        .allow_headers(AllowHeaders::mirror_request())
+        .max_age(REMEMBERED)
 }
 
 fn is_host(origin: &str, headers: &HeaderMap) -> bool {

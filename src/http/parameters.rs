@@ -18,6 +18,22 @@ struct Members<'a> {
     variables: Option<&'a RawValue>,
     #[serde(borrow)]
     extensions: Option<&'a RawValue>,
+    #[serde(borrow, rename = "documentId")]
+    document_id: Option<&'a RawValue>,
+}
+
+/// What is read of `extensions`.
+#[derive(Deserialize)]
+struct Extensions<'a> {
+    #[serde(borrow, rename = "persistedQuery")]
+    persisted_query: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct PersistedQuery {
+    version: u32,
+    #[serde(rename = "sha256Hash")]
+    sha256: String,
 }
 
 impl GraphqlRequest {
@@ -29,13 +45,15 @@ impl GraphqlRequest {
         }
         let members: Members = serde_json::from_slice(text)
             .map_err(|cause| malformed(format!("the request is not JSON as expected: {cause}")))?;
-        let query = members.query.ok_or_else(|| malformed("`query` is missing"))?;
-        object("extensions", members.extensions)?;
-        Ok(Self {
-            query: string("query", query)?,
-            operation_name: members.operation_name.map(|name| string("operationName", name)).transpose()?,
+        let text = |name: &str, raw: Option<&RawValue>| raw.map(|raw| string(name, raw)).transpose();
+        let request = Self {
+            query: text("query", members.query)?,
+            document_id: text("documentId", members.document_id)?,
+            sha256: persisted_hash(object("extensions", members.extensions)?)?,
+            operation_name: text("operationName", members.operation_name)?,
             variables: object("variables", members.variables)?.map(RawValue::to_owned),
-        })
+        };
+        request.naming_a_document()
     }
 
     /// From the query string of a URL; `variables` and `extensions` are JSON text in there, and empty text
@@ -45,25 +63,50 @@ impl GraphqlRequest {
         let mut operation_name = None;
         let mut variables = None;
         let mut extensions = None;
+        let mut document_id = None;
         for (name, value) in url::form_urlencoded::parse(text.as_bytes()) {
             let slot = match &*name {
                 "query" => &mut query,
                 "operationName" => &mut operation_name,
                 "variables" => &mut variables,
                 "extensions" => &mut extensions,
+                "documentId" => &mut document_id,
                 _ => continue,
             };
             if slot.replace(value.into_owned()).is_some() {
                 return Err(malformed(format!("`{name}` is given twice")));
             }
         }
-        json_object("extensions", extensions)?;
-        Ok(Self {
-            query: query.ok_or_else(|| malformed("`query` is missing"))?,
+        let request = Self {
+            query,
+            document_id,
+            sha256: persisted_hash(json_object("extensions", extensions)?.as_deref())?,
             operation_name: operation_name.filter(|name| !name.is_empty()),
             variables: json_object("variables", variables)?,
-        })
+        };
+        request.naming_a_document()
     }
+
+    fn naming_a_document(self) -> Result<Self, Error> {
+        if self.query.is_none() && self.document_id.is_none() && self.sha256.is_none() {
+            return Err(malformed("`query` is missing"));
+        }
+        Ok(self)
+    }
+}
+
+/// The hash of Apollo's automatic persisted queries, if the client uses them.
+fn persisted_hash(extensions: Option<&RawValue>) -> Result<Option<String>, Error> {
+    const NAME: &str = "extensions.persistedQuery";
+    let Some(extensions) = extensions else { return Ok(None) };
+    let broken = |cause: serde_json::Error| malformed(format!("`{NAME}` is not as expected: {cause}"));
+    let Extensions { persisted_query } = serde_json::from_str(extensions.get()).map_err(broken)?;
+    let Some(query) = object(NAME, persisted_query)? else { return Ok(None) };
+    let PersistedQuery { version, sha256 } = serde_json::from_str(query.get()).map_err(broken)?;
+    if version != 1 {
+        return Err(malformed(format!("`{NAME}` has the version {version}; 1 is known")));
+    }
+    Ok(Some(sha256))
 }
 
 fn malformed(message: impl Into<String>) -> Error {
@@ -103,9 +146,13 @@ mod tests {
     fn takes_what_the_specification_allows() {
         let text = r#" {"query":"{a}","operationName":null,"variables":{"a": 1.0},"extensions":{},"more":1}"#;
         let request = GraphqlRequest::from_json(text.as_bytes()).unwrap();
-        assert_eq!(request.query, "{a}");
-        assert_eq!(request.operation_name, None);
+        assert_eq!(request.query.as_deref(), Some("{a}"));
+        assert_eq!((request.operation_name, request.document_id, request.sha256), (None, None, None));
         assert_eq!(request.variables.unwrap().get(), r#"{"a": 1.0}"#);
+        let hash = r#"{"extensions":{"other":[1],"persistedQuery":{"version":1,"sha256Hash":"ab","more":2}}}"#;
+        assert_eq!(GraphqlRequest::from_json(hash.as_bytes()).unwrap().sha256.as_deref(), Some("ab"));
+        let id = GraphqlRequest::from_json(br#"{"documentId":"one"}"#).unwrap();
+        assert_eq!((id.query, id.document_id.as_deref()), (None, Some("one")));
     }
 
     #[test]
@@ -118,6 +165,12 @@ mod tests {
         assert_eq!(message(variables), "`variables` is not an object");
         let extensions = r#"{"query":"{a}","extensions":0}"#;
         assert_eq!(message(extensions), "`extensions` is not an object");
+        assert_eq!(message(r#"{"documentId":1}"#), "`documentId` is not a string");
+        let persisted =
+            |text: &str| message(&format!(r#"{{"query":"{{a}}","extensions":{{"persistedQuery":{text}}}}}"#));
+        assert_eq!(persisted("[]"), "`extensions.persistedQuery` is not an object");
+        assert!(persisted(r#"{"version":1}"#).contains("missing field `sha256Hash`"));
+        assert!(persisted(r#"{"version":2,"sha256Hash":"ab"}"#).contains("version 2"));
     }
 
     #[test]
@@ -133,9 +186,11 @@ mod tests {
     fn reads_query_strings() {
         let text = "query=%7Ba%7D&variables=%7B%22b%22%3A1%7D&operationName=&other=1";
         let request = GraphqlRequest::from_query_string(text).unwrap();
-        assert_eq!(request.query, "{a}");
+        assert_eq!(request.query.as_deref(), Some("{a}"));
         assert_eq!(request.operation_name, None);
         assert_eq!(request.variables.unwrap().get(), r#"{"b":1}"#);
+        let id = GraphqlRequest::from_query_string("documentId=sha256:ab&extensions=%7B%7D").unwrap();
+        assert_eq!(id.document_id.as_deref(), Some("sha256:ab"));
         for refused in ["", "query=a&query=b", "query=a&variables=1", "query=a&variables={"] {
             assert!(GraphqlRequest::from_query_string(refused).is_err(), "{refused}");
         }

@@ -1,9 +1,17 @@
 //! GraphQL over HTTP from outside: methods, media types, status codes, limits; and the small routes.
 //! The specification's own list is the audits of the npm package graphql-http.
 
-use reqwest::header::{ACCEPT, ALLOW, CONTENT_TYPE};
-use reqwest::{Client, RequestBuilder, Response};
+use async_compression::tokio::bufread::{BrotliDecoder, GzipDecoder, ZstdDecoder};
+use clap::Parser;
+use everwire::config::Arguments;
+use reqwest::header::{
+    ACCEPT, ACCEPT_ENCODING, ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS,
+    ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS,
+    ACCESS_CONTROL_REQUEST_METHOD, ALLOW, CONTENT_ENCODING, CONTENT_TYPE, ORIGIN, VARY,
+};
+use reqwest::{Client, Method, RequestBuilder, Response};
 use serde_json::{Value, json};
+use tokio::io::AsyncReadExt;
 
 use crate::world::Server;
 
@@ -136,13 +144,112 @@ async fn a_browser_gets_the_page() {
     assert!(media.starts_with("text/html"), "{media}");
 }
 
+const APP: &str = "https://app.example.com";
+
+/// What a browser asks before a page of another host may send JSON.
+fn preflight(base: &str, origin: &str) -> RequestBuilder {
+    let request = Client::new().request(Method::OPTIONS, format!("{base}/graphql")).header(ORIGIN, origin);
+    let request = request.header(ACCESS_CONTROL_REQUEST_METHOD, "POST");
+    request.header(ACCESS_CONTROL_REQUEST_HEADERS, "content-type,x-request-id")
+}
+
 #[tokio::test]
 async fn no_page_of_another_host_may_read_answers() {
     let server = server().await;
     let base = server.base.as_str();
-    let request = post(base, QUERY).header("origin", "https://evil.example");
-    let (_, response) = send(request).await;
-    assert!(!response.headers().contains_key("access-control-allow-origin"));
+    let (_, response) = send(post(base, QUERY).header(ORIGIN, APP)).await;
+    assert!(!response.headers().contains_key(ACCESS_CONTROL_ALLOW_ORIGIN));
+    let (status, response) = send(preflight(base, APP)).await;
+    assert_eq!(status, 405);
+    assert!(!response.headers().contains_key(ACCESS_CONTROL_ALLOW_ORIGIN));
+}
+
+#[tokio::test]
+async fn pages_of_listed_origins_may_ask_and_read_answers() {
+    // With the slash that people add.
+    let server = Server::start(&["--allowed-origin", "https://app.example.com/,http://localhost:5173"]).await;
+    let base = server.base.as_str();
+    for origin in [APP, "http://localhost:5173"] {
+        let (status, response) = send(preflight(base, origin)).await;
+        assert_eq!(status, 200);
+        let headers = response.headers();
+        assert_eq!(headers[ACCESS_CONTROL_ALLOW_ORIGIN], origin);
+        assert_eq!(headers[ACCESS_CONTROL_ALLOW_METHODS], "GET,POST");
+        assert_eq!(headers[ACCESS_CONTROL_ALLOW_HEADERS], "content-type,x-request-id");
+        assert_eq!(headers[ACCESS_CONTROL_MAX_AGE], "600");
+        assert!(!headers.contains_key(ACCESS_CONTROL_ALLOW_CREDENTIALS));
+        let asked = [post(base, QUERY), get(base, QUERY), post(base, "{ noSuchField }"), post(base, QUERY).body("{")];
+        for request in asked {
+            let (_, response) = send(request.header(ORIGIN, origin)).await;
+            assert_eq!(response.headers()[ACCESS_CONTROL_ALLOW_ORIGIN], origin);
+            let varies: Vec<_> =
+                response.headers().get_all(VARY).iter().filter_map(|value| value.to_str().ok()).collect();
+            let varies = varies.join(",");
+            assert!(varies.contains("origin") && varies.contains("accept"), "{varies}");
+        }
+    }
+    for origin in ["https://evil.example", "https://app.example.com.evil.example", "http://app.example.com", "null"] {
+        for request in [preflight(base, origin), post(base, QUERY).header(ORIGIN, origin)] {
+            let (_, response) = send(request).await;
+            assert!(!response.headers().contains_key(ACCESS_CONTROL_ALLOW_ORIGIN), "{origin}");
+        }
+    }
+    // Only the API: what is for those who run the server is not for pages.
+    let (_, response) = send(Client::new().get(format!("{base}/metrics")).header(ORIGIN, APP)).await;
+    assert!(!response.headers().contains_key(ACCESS_CONTROL_ALLOW_ORIGIN));
+}
+
+#[test]
+fn what_is_no_origin_is_no_setting() {
+    for origin in ["app.example.com", "https://", "https://app.example.com/path", "*", "https://*.example.com"] {
+        let arguments = ["everwire", "serve", "--allowed-origin", origin];
+        let error = Arguments::try_parse_from(arguments).expect_err(origin).to_string();
+        assert!(error.contains("such as https://board.example.com"), "{error}");
+    }
+}
+
+async fn decoded(encoding: &str, body: &[u8]) -> String {
+    let mut text = String::new();
+    let read = match encoding {
+        "gzip" => GzipDecoder::new(body).read_to_string(&mut text).await,
+        "br" => BrotliDecoder::new(body).read_to_string(&mut text).await,
+        "zstd" => ZstdDecoder::new(body).read_to_string(&mut text).await,
+        other => panic!("an encoding that nobody asked for: {other}"),
+    };
+    read.expect("compressed text");
+    text
+}
+
+#[tokio::test]
+async fn large_answers_are_compressed_as_the_client_wants() {
+    let server = server().await;
+    let base = server.base.as_str();
+    let query = "{ tasks(first: 100, orderBy: [{id: ASC}]) { nodes { id title status priority note } } }";
+    let plain = send(post(base, query)).await.1.text().await.expect("text");
+    assert!(plain.len() > 10_000);
+    for (accept, expected) in [
+        ("gzip", "gzip"),
+        ("br", "br"),
+        ("zstd", "zstd"),
+        ("gzip;q=0.5, br;q=0.9", "br"),
+        ("br;q=0.1, gzip, deflate", "gzip"),
+        ("gzip, deflate, br, zstd", "zstd"),
+    ] {
+        let (status, response) = send(post(base, query).header(ACCEPT_ENCODING, accept)).await;
+        assert_eq!(status, 200);
+        let encoding = response.headers()[CONTENT_ENCODING].to_str().expect("text").to_owned();
+        assert_eq!(encoding, expected, "for {accept}");
+        let body = response.bytes().await.expect("a body");
+        assert!(body.len() < plain.len() / 3, "{} of {} bytes", body.len(), plain.len());
+        assert_eq!(decoded(&encoding, &body).await, plain);
+    }
+    for accept in ["identity", "gzip;q=0", "deflate", ""] {
+        let (_, response) = send(post(base, query).header(ACCEPT_ENCODING, accept)).await;
+        assert!(!response.headers().contains_key(CONTENT_ENCODING), "for {accept}");
+        assert_eq!(response.text().await.expect("text"), plain);
+    }
+    let (_, response) = send(post(base, "{ __typename }").header(ACCEPT_ENCODING, "gzip, br, zstd")).await;
+    assert!(!response.headers().contains_key(CONTENT_ENCODING), "a small one stays as it is");
 }
 
 #[tokio::test]

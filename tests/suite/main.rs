@@ -9,6 +9,7 @@ mod http;
 mod judgement;
 mod layout;
 mod pages;
+mod persisted;
 mod protocol;
 mod readme;
 mod schema;
