@@ -4,6 +4,8 @@ import type { Key, Row } from './table.js';
 import type { Shelf, Write, Writes } from './writes.js';
 
 export class Table<Types extends TableTypes = TableTypes> {
+  /** For the type checker alone, which finds the types of a table by it where it is a part of a larger type. */
+  declare readonly '~types'?: Types;
   readonly #shelf: Shelf;
   readonly #writes: Writes;
 

@@ -56,6 +56,8 @@ export class FakeServer {
   /** Errors for the next mutations. */
   refusals: (string | null)[] = [];
   keyScalar = 'UUID';
+  /** Why subscriptions are refused, if they are. */
+  refused: string | null = null;
   /** Mutations, in the order in which they took effect. */
   readonly mutations: string[] = [];
   /** The rows that are followed, as of each position that a client can hold. */
@@ -74,6 +76,11 @@ export class FakeServer {
 
   get rows(): ReadonlyMap<string, Item> {
     return new Map([...this.#rows].filter(([, row]) => row.inside));
+  }
+
+  /** How many run. */
+  get subscriptions(): number {
+    return [...this.sockets].reduce((sum, socket) => sum + socket.subscriptions, 0);
   }
 
   get position(): string {
@@ -266,6 +273,10 @@ export class FakeSocket {
     setTimeout(() => (server.isUp ? this.#open() : this.cut()), 1);
   }
 
+  get subscriptions(): number {
+    return this.#told.size;
+  }
+
   addEventListener(): void {}
 
   send(text: string): void {
@@ -309,6 +320,9 @@ export class FakeSocket {
     } else if (query.startsWith('mutation')) {
       // The fate is that of the answer: the write took effect before.
       this.#answer(id, this.#server.mutate(query, variables));
+    } else if (this.#server.refused !== null) {
+      const payload = [{ message: this.#server.refused, extensions: { code: 'GRAPHQL_VALIDATION_FAILED' } }];
+      this.#deliver({ type: 'error', id, payload });
     } else {
       const since = (variables['since'] ?? null) as string | null;
       this.#told.set(id, since ?? this.#server.position);
