@@ -3,7 +3,7 @@
 
 use crate::error::{Code, Error};
 use crate::model::{Kind, Model};
-use crate::sql::array_literal;
+use crate::sql::{array_literal, hstore_literal};
 
 /// A value as GraphQL writes it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -86,6 +86,7 @@ pub fn to_text(model: &Model, kind: &Kind, input: &Input) -> Result<Option<Strin
     let text = match (kind, input) {
         (_, Input::Null) => return Ok(None),
         (Kind::Array(element), items) => array_text(model, element, items)?,
+        (Kind::HStore, Input::Object(entries)) => hstore(entries).ok_or_else(refused)?,
         (Kind::Boolean, Input::Boolean(value)) => value.to_string(),
         (Kind::Int | Kind::BigInt | Kind::Float | Kind::BigDecimal, Input::Number(text)) => text.clone(),
         // Only the kinds whose values may be too large for a JSON number take them as strings.
@@ -105,12 +106,26 @@ pub fn to_text(model: &Model, kind: &Kind, input: &Input) -> Result<Option<Strin
 }
 
 fn array_text(model: &Model, element: &Kind, input: &Input) -> Result<String, Error> {
-    if input.items().iter().any(|item| matches!(item, Input::List(_))) {
-        let inner: Result<Vec<String>, Error> =
-            input.items().iter().map(|item| array_text(model, element, item)).collect();
-        return Ok(format!("{{{}}}", inner?.join(",")));
+    if let Kind::Array(inner) = element {
+        let part = |item: &Input| match item {
+            Input::Null => Err(Error::new(Code::BadUserInput, "a list within a list must not be null")),
+            item => array_text(model, inner, item),
+        };
+        let parts: Result<Vec<String>, Error> = input.items().iter().map(part).collect();
+        return Ok(format!("{{{}}}", parts?.join(",")));
     }
     let texts: Result<Vec<Option<String>>, Error> =
         input.items().iter().map(|item| to_text(model, element, item)).collect();
     Ok(array_literal(texts?.iter().map(Option::as_deref)))
+}
+
+/// `hstore` as Postgres reads it; `None` if a value is neither a string nor null.
+fn hstore(entries: &[(String, Input)]) -> Option<String> {
+    let entry = |(key, value): &(String, Input)| match value {
+        Input::String(text) => Some((key.clone(), Some(text.clone()))),
+        Input::Null => Some((key.clone(), None)),
+        Input::Boolean(_) | Input::Number(_) | Input::Enum(_) | Input::List(_) | Input::Object(_) => None,
+    };
+    let entries: Option<Vec<_>> = entries.iter().map(entry).collect();
+    Some(hstore_literal(&entries?))
 }

@@ -2,6 +2,8 @@
 //! SQL by queries, written as bytes by subscriptions. Both give the same bytes for the same value, given
 //! the session settings of [`SESSION`].
 
+mod hstore;
+
 use crate::model::{ColumnId, Kind, Model, Table};
 use crate::sql::output_text;
 
@@ -75,17 +77,21 @@ pub fn json_expression(model: &Model, kind: &Kind, expression: &str) -> String {
         | Kind::Int
         | Kind::Float
         | Kind::String
+        | Kind::Padded
         | Kind::Uuid
         | Kind::DateTime
         | Kind::LocalDateTime
         | Kind::Date
         | Kind::Json
-        | Kind::Jsonb => expression.to_owned(),
+        | Kind::Jsonb
+        | Kind::Printed(_) => expression.to_owned(),
         // Times and bytes as their text; so are numbers that JSON would round.
         Kind::BigInt | Kind::BigDecimal | Kind::Time | Kind::Duration | Kind::Bytes => {
             format!("{expression}::pg_catalog.text")
         }
         Kind::Opaque => output_text(expression),
+        // The extension's cast, which is found wherever the extension is.
+        Kind::HStore => format!("{expression}::pg_catalog.json"),
         Kind::Enum(id) => {
             let mut sql = format!("CASE {expression}::pg_catalog.text");
             for value in &model.enum_type(*id).values {
@@ -93,7 +99,7 @@ pub fn json_expression(model: &Model, kind: &Kind, expression: &str) -> String {
             }
             sql + " END"
         }
-        Kind::Array(element) => match &**element {
+        Kind::Array(element) => match element.element() {
             Kind::Enum(id) => {
                 let cases = json_expression(model, &Kind::Enum(*id), "element");
                 // One list, however many dimensions there are: unnest knows no other.
@@ -103,19 +109,23 @@ pub fn json_expression(model: &Model, kind: &Kind, expression: &str) -> String {
                      HAVING {expression} IS NOT NULL)"
                 )
             }
+            // By way of the array's own text, so that each element is what its output function gives.
             Kind::BigInt | Kind::BigDecimal | Kind::Time | Kind::Duration | Kind::Bytes | Kind::Opaque => {
-                format!("{expression}::pg_catalog.text[]")
+                format!("{expression}::pg_catalog.text::pg_catalog.text[]")
             }
+            Kind::HStore => format!("{expression}::pg_catalog.json[]"),
             Kind::Boolean
             | Kind::Int
             | Kind::Float
             | Kind::String
+            | Kind::Padded
             | Kind::Uuid
             | Kind::DateTime
             | Kind::LocalDateTime
             | Kind::Date
             | Kind::Json
             | Kind::Jsonb
+            | Kind::Printed(_)
             | Kind::Array(_) => expression.to_owned(),
         },
     }
@@ -134,16 +144,19 @@ pub fn write_value(model: &Model, kind: &Kind, text: &str, json: &mut Vec<u8>) {
             Some(value) => write_string(&value.name, json),
             None => json.extend_from_slice(b"null"),
         },
-        Kind::Array(element) => write_array(model, element, text, json),
+        Kind::Array(element) => write_array(model, element.element(), text, json),
+        Kind::HStore => hstore::write_json(text, json),
         Kind::Float
         | Kind::BigInt
         | Kind::BigDecimal
         | Kind::String
+        | Kind::Padded
         | Kind::Uuid
         | Kind::Date
         | Kind::Time
         | Kind::Duration
         | Kind::Bytes
+        | Kind::Printed(_)
         | Kind::Opaque => write_string(text, json),
     }
 }

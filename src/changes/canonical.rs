@@ -63,8 +63,9 @@ async fn ask(
     let mut sql = Statement::new();
     for (index, (column, operands)) in open.iter().enumerate() {
         sql.keyword(if index == 0 { "SELECT " } else { ", " });
-        sql.keyword("ARRAY(SELECT (o.operand::").qualified(&table.column(*column).sql_type);
-        sql.keyword(")::pg_catalog.text FROM pg_catalog.unnest(");
+        // By the output function, as the log has values: a cast to text is another thing for some types.
+        sql.keyword("ARRAY(SELECT pg_catalog.concat(o.operand::").qualified(&table.column(*column).base_type);
+        sql.keyword(") FROM pg_catalog.unnest(");
         let literal = array_literal(operands.iter().map(|operand| Some(operand.as_str())));
         sql.bind(Some(literal), &QualifiedName::builtin("_text"));
         sql.keyword(") WITH ORDINALITY AS o(operand, place) ORDER BY o.place)");

@@ -156,6 +156,9 @@ fn has_one_text(kind: &Kind) -> bool {
         | Kind::Json
         | Kind::Jsonb
         | Kind::Bytes
+        | Kind::Padded
+        | Kind::HStore
+        | Kind::Printed(_)
         | Kind::Array(_)
         | Kind::Opaque => false,
     }

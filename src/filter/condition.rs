@@ -1,7 +1,7 @@
 //! How is a filter said in SQL? Prints the condition on a row; values of the request are bound.
 
 use super::{Comparison, Containment, Filter, Keys, Match, Quantifier, Test};
-use crate::model::{Column, ColumnId, Join, Kind, Model, Relation, Table, Through};
+use crate::model::{Column, ColumnId, Join, Kind, Model, Printed, Relation, Table, Through};
 use crate::sql::{QualifiedName, Statement, array_literal, output_text};
 
 /// The aliases of related rows, in turns: a condition speaks of its own row and of the one that it is related to.
@@ -106,7 +106,7 @@ impl Test {
             sql.keyword(if *wanted { " IS NOT DISTINCT FROM NULL" } else { " IS DISTINCT FROM NULL" });
             return;
         }
-        let compared = Compared::of(&column.kind, &column.sql_type);
+        let compared = Compared::of(&column.kind, &column.base_type);
         let text = QualifiedName::builtin("text");
         sql.expression(&compared.expression(column, alias));
         match self {
@@ -211,27 +211,36 @@ enum Form {
 
 /// SQL of a column's value in the form in which it is compared: values that a filter takes for equal are equal in it.
 pub fn comparable(column: &Column, alias: &str) -> String {
-    Compared::of(&column.kind, &column.sql_type).expression(column, alias)
+    Compared::of(&column.kind, &column.base_type).expression(column, alias)
 }
 
 impl Compared {
-    fn of(kind: &Kind, sql_type: &QualifiedName) -> Self {
+    fn of(kind: &Kind, base_type: &QualifiedName) -> Self {
         let builtin = |form, name| Self { form, operand: QualifiedName::builtin(name), cast: "" };
         match kind {
             Kind::Json => builtin(Form::Jsonb, "jsonb"),
             Kind::Opaque => builtin(Form::Text, "text"),
+            // There is no equality of XML: that of its text.
+            Kind::Printed(Printed::Xml) => builtin(Form::Text, "text"),
             // Of such elements Postgres may not know which are equal.
-            Kind::Array(element) if matches!(**element, Kind::Opaque | Kind::Json) => {
-                Self { form: Form::Text, operand: sql_type.clone(), cast: "::pg_catalog.text" }
+            Kind::Array(element)
+                if matches!(element.element(), Kind::Opaque | Kind::Json | Kind::Printed(Printed::Xml)) =>
+            {
+                Self { form: Form::Text, operand: base_type.clone(), cast: "::pg_catalog.text" }
             }
-            // A cast to `name` would cut a long operand, and so make it equal to another.
-            Kind::String if *sql_type == QualifiedName::builtin("name") => builtin(Form::Itself, "text"),
+            // A cast to `name` or "char" would cut a long operand, and so make it equal to another.
+            Kind::String if ["name", "char"].map(QualifiedName::builtin).contains(base_type) => {
+                builtin(Form::Itself, "text")
+            }
+            // A cast to `oid` would take -1 for the greatest one.
+            Kind::BigInt if *base_type == QualifiedName::builtin("oid") => builtin(Form::Itself, "int8"),
             Kind::Boolean
             | Kind::Int
             | Kind::BigInt
             | Kind::Float
             | Kind::BigDecimal
             | Kind::String
+            | Kind::Padded
             | Kind::Uuid
             | Kind::DateTime
             | Kind::LocalDateTime
@@ -241,13 +250,19 @@ impl Compared {
             | Kind::Jsonb
             | Kind::Bytes
             | Kind::Enum(_)
-            | Kind::Array(_) => Self { form: Form::Itself, operand: sql_type.clone(), cast: "" },
+            | Kind::HStore
+            | Kind::Printed(_)
+            | Kind::Array(_) => Self { form: Form::Itself, operand: base_type.clone(), cast: "" },
         }
     }
 
     fn expression(&self, column: &Column, alias: &str) -> String {
         let reference = Statement::column_reference(alias, &column.name);
         match self.form {
+            // A value of a domain would be equal to nothing but values of that domain.
+            Form::Itself if column.sql_type != column.base_type => {
+                format!("{reference}::{}", column.base_type.quoted())
+            }
             Form::Itself => reference,
             Form::Jsonb => format!("{reference}::pg_catalog.jsonb"),
             Form::Text => format!("({})", output_text(&reference)),
@@ -262,9 +277,9 @@ fn write_list<'s>(
     operands: &[String],
     column: &Column,
 ) -> &'s mut Statement {
-    let text_array = QualifiedName::builtin("_text");
-    let own_array = column.array_type.as_ref().filter(|_| compared.operand == column.sql_type);
-    let array_type = own_array.unwrap_or(&text_array);
+    let builtin_array = QualifiedName::builtin(&format!("_{}", compared.operand.name));
+    let own_array = column.array_type.as_ref().filter(|_| compared.operand == column.base_type);
+    let array_type = own_array.unwrap_or(&builtin_array);
     let literal = array_literal(operands.iter().map(|operand| Some(operand.as_str())));
     sql.keyword(operator).bind(Some(literal), array_type).keyword(")")
 }

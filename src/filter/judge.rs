@@ -5,7 +5,8 @@ use std::cmp::Ordering;
 
 use super::{Comparison, Containment, Filter, Keys, Match, Test};
 use crate::error::{Code, Error};
-use crate::model::{Collation, Column, ColumnId, Kind, Model, Table};
+use crate::model::{Collation, Column, ColumnId, Kind, Model, Printed, Table};
+use crate::sql::QualifiedName;
 
 mod elements;
 mod keys;
@@ -80,7 +81,14 @@ impl Judge {
 /// Whether an operand of this kind has to be brought into Postgres' own output form by Postgres.
 pub fn needs_canonical(kind: &Kind) -> bool {
     match kind {
-        Kind::Boolean | Kind::Int | Kind::BigInt | Kind::String | Kind::Enum(_) | Kind::Opaque => false,
+        Kind::Boolean
+        | Kind::Int
+        | Kind::BigInt
+        | Kind::String
+        | Kind::Padded
+        | Kind::Enum(_)
+        | Kind::Printed(Printed::Xml)
+        | Kind::Opaque => false,
         Kind::Float
         | Kind::BigDecimal
         | Kind::Uuid
@@ -92,6 +100,8 @@ pub fn needs_canonical(kind: &Kind) -> bool {
         | Kind::Json
         | Kind::Jsonb
         | Kind::Bytes
+        | Kind::HStore
+        | Kind::Printed(_)
         | Kind::Array(_) => true,
     }
 }
@@ -186,20 +196,52 @@ fn inexact(column: &Column, test: &Test) -> Option<&'static str> {
         (_, Test::Path(_), _) => Some("SQL/JSON paths are understood by Postgres alone"),
         (Kind::Jsonb, Test::Keys(..), _) => None,
         (Kind::Json | Kind::Jsonb, _, _) => Some("equality of JSON documents is known to Postgres alone"),
-        (Kind::Array(element), _, _) if **element == Kind::Jsonb => {
+        (Kind::Array(element), _, _) if *element.element() == Kind::Jsonb => {
             Some("equality of JSON documents is known to Postgres alone")
         }
         (_, _, Collation::Equivalence) => Some("its collation takes different texts for equal"),
         (Kind::Array(_), Test::Contain(..), _) => None,
-        (Kind::Array(element), _, _) if matches!(**element, Kind::Float | Kind::BigDecimal | Kind::Duration) => {
+        (Kind::Array(element), _, _) if !has_one_text(element.element()) => {
             Some("equal elements can have different texts")
         }
-        (Kind::String, _, Collation::Language) if is_order => Some("the order of text depends on the collation"),
-        (Kind::String, Test::Match(Match::Ilike, _), Collation::Language | Collation::ByteOrder) => {
+        (Kind::String, _, _) if is_order && column.base_type == QualifiedName::builtin("char") => {
+            Some("the order of text depends on the collation")
+        }
+        (Kind::Printed(Printed::Money), _, _) if is_order => Some("the text of money depends on the database's locale"),
+        (Kind::String | Kind::Padded, _, Collation::Language) if is_order => {
+            Some("the order of text depends on the collation")
+        }
+        (Kind::String | Kind::Padded, Test::Match(Match::Ilike, _), Collation::Language | Collation::ByteOrder) => {
             Some("upper and lower case depend on the collation")
         }
-        (Kind::Time, _, _) if is_order && column.sql_type.name == "timetz" => Some("the order of times with zones"),
+        (Kind::Time, _, _) if is_order && column.base_type.name == "timetz" => Some("the order of times with zones"),
         _ => None,
+    }
+}
+
+/// Whether equal values of the kind have the same text, as Postgres puts it out.
+fn has_one_text(kind: &Kind) -> bool {
+    match kind {
+        Kind::Float | Kind::BigDecimal | Kind::Padded | Kind::Duration | Kind::Jsonb => false,
+        Kind::Printed(Printed::Range(bound) | Printed::Multirange(bound)) => has_one_text(&bound.kind()),
+        // Compared as text where Postgres has no equality.
+        Kind::Json | Kind::Printed(Printed::Xml) | Kind::Opaque => true,
+        Kind::Boolean
+        | Kind::Int
+        | Kind::BigInt
+        | Kind::String
+        | Kind::Uuid
+        | Kind::DateTime
+        | Kind::LocalDateTime
+        | Kind::Date
+        | Kind::Time
+        | Kind::Bytes
+        | Kind::Enum(_)
+        | Kind::HStore
+        | Kind::Printed(
+            Printed::Inet | Printed::Cidr | Printed::MacAddr | Printed::BitString | Printed::Money | Printed::TsVector,
+        ) => true,
+        Kind::Array(element) => has_one_text(element),
     }
 }
 

@@ -127,7 +127,7 @@ impl Operator {
             offered.extend(Comparison::ALL.into_iter().filter(|comparison| comparison.is_order()).map(Self::Compare));
         }
         match kind {
-            Kind::String => offered.extend(Match::ALL.map(Self::Match)),
+            Kind::String | Kind::Padded => offered.extend(Match::ALL.map(Self::Match)),
             Kind::Json | Kind::Jsonb => {
                 offered.extend([Contains, ContainedBy].map(Self::Contain));
                 offered.extend([Keys::One, Keys::Any, Keys::All].map(Self::Keys));
@@ -151,6 +151,8 @@ impl Operator {
             | Kind::Bytes
             | Kind::Enum(_)
             | Kind::Array(_)
+            | Kind::HStore
+            | Kind::Printed(_)
             | Kind::Opaque => {}
         }
         offered

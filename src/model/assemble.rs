@@ -2,11 +2,10 @@
 
 use std::collections::HashMap;
 
-use super::catalog::{Catalog, CatalogColumn, CatalogLabel, CatalogTable};
+use super::catalog::{Catalog, CatalogTable};
 use super::names::{self, Scope, Wanted};
-use super::{
-    Column, ColumnId, EnumId, EnumType, EnumValue, Kind, Model, Table, TableId, TableNames, UniqueKey, Writing,
-};
+use super::types::Types;
+use super::{Column, ColumnId, Model, Table, TableId, TableNames, UniqueKey, Writing};
 use super::{directives, relations};
 
 /// The model of a catalog.
@@ -14,15 +13,16 @@ pub(super) fn assemble(mut catalog: Catalog) -> Model {
     let ignored = directives::apply(&mut catalog);
     let catalog = &catalog;
     let mut clashes = Vec::new();
-    let mut scope = Scope::reserving(names::RESERVED);
+    let mut scope = names::reserved();
     let table_names = table_names(catalog, &mut scope, &mut clashes);
-    let enums = build_enums(catalog, &mut scope, &mut clashes);
-    let enum_ids: HashMap<u32, EnumId> = enums.iter().enumerate().map(|(i, e)| (e.oid, EnumId(i))).collect();
+    let columns = catalog.tables.iter().flat_map(|table| &table.columns).filter(|column| !column.directive.omit);
+    let used = columns.map(|column| column.type_oid).collect();
+    let types = Types::new(&catalog.types, used, &mut scope, &mut clashes);
     let mut tables: Vec<Table> = Vec::new();
     let mut numbers: Vec<Vec<i16>> = Vec::new();
     for (table, names) in catalog.tables.iter().zip(table_names) {
         numbers.push(table.columns.iter().map(|column| column.number).collect());
-        tables.push(build_table(table, names, &enum_ids, &mut clashes));
+        tables.push(build_table(table, names, &types, &mut clashes));
     }
     let numbers = Numbers(numbers);
     for (index, table) in catalog.tables.iter().enumerate() {
@@ -43,7 +43,7 @@ pub(super) fn assemble(mut catalog: Catalog) -> Model {
         }
     }
     relations::build(catalog, &mut tables, &numbers, &mut clashes);
-    Model { generation: 0, tables, enums, clashes, ignored }
+    Model { generation: 0, tables, enums: types.enums, clashes, ignored }
 }
 
 fn table_names(catalog: &Catalog, scope: &mut Scope, clashes: &mut Vec<String>) -> Vec<TableNames> {
@@ -67,54 +67,7 @@ impl Numbers {
     }
 }
 
-fn build_enums(catalog: &Catalog, scope: &mut Scope, clashes: &mut Vec<String>) -> Vec<EnumType> {
-    let used = |oid: u32| {
-        let mut columns = catalog.tables.iter().flat_map(|table| &table.columns);
-        columns.any(|column| column.base_oid == oid || column.element_oid == Some(oid))
-    };
-    let mut enums = Vec::new();
-    for entry in catalog.enums.iter().filter(|entry| used(entry.oid)) {
-        let what = format!("enum {}", entry.name.quoted());
-        let stem = names::type_name(&entry.name.name);
-        let type_name = scope.take_family(
-            |number| {
-                if number == 1 { stem.clone() } else { format!("{stem}{number}") }
-            },
-            |name| vec![name.clone(), format!("{name}Filter"), format!("{name}ListFilter")],
-            clashes,
-            &what,
-        );
-        let mut values = Scope::default();
-        let values: Vec<EnumValue> = entry
-            .labels
-            .iter()
-            .flatten()
-            .map(|CatalogLabel { label, version }| EnumValue {
-                name: values.take(&names::enum_value(label), clashes, &format!("value '{label}' of {what}")),
-                label: label.clone(),
-                version: version.clone(),
-            })
-            .collect();
-        // A type without values cannot be written in GraphQL; its columns are opaque text.
-        if !values.is_empty() {
-            enums.push(EnumType {
-                oid: entry.oid,
-                sql: entry.name.clone(),
-                type_name,
-                comment: description(entry.comment.as_deref()),
-                values,
-            });
-        }
-    }
-    enums
-}
-
-fn build_table(
-    table: &CatalogTable,
-    names: TableNames,
-    enums: &HashMap<u32, EnumId>,
-    clashes: &mut Vec<String>,
-) -> Table {
+fn build_table(table: &CatalogTable, names: TableNames, types: &Types<'_>, clashes: &mut Vec<String>) -> Table {
     let mut scope = Scope::reserving(names::RESERVED_FIELDS);
     let wanted = table.columns.iter().map(|column| Wanted {
         given: column.directive.name.as_deref(),
@@ -132,9 +85,10 @@ fn build_table(
             type_oid: column.type_oid,
             field,
             name: column.name.clone(),
-            kind: kind(column, enums),
-            sql_type: column.sql_type.clone(),
-            array_type: column.array_type.clone(),
+            kind: types.kind(column.type_oid, column.dimensions),
+            sql_type: types.name(column.type_oid),
+            base_type: types.name(types.base(column.type_oid)),
+            array_type: types.array_name(types.base(column.type_oid)),
             not_null: column.not_null,
             has_default: column.has_default,
             writing: match (column.identity.as_str(), column.generated.as_str()) {
@@ -142,7 +96,7 @@ fn build_table(
                 (_, "") => Writing::Free,
                 _ => Writing::Generated,
             },
-            collation: column.collation,
+            collation: types.collation(column.type_oid, column.collation),
             comment: description(column.comment.as_deref()),
             omitted: column.directive.omit,
             dropped: false,
@@ -166,17 +120,6 @@ fn build_table(
         writable: table.writable,
         dropped: false,
         generation: 0,
-    }
-}
-
-fn kind(column: &CatalogColumn, enums: &HashMap<u32, EnumId>) -> Kind {
-    let scalar = |oid: u32| Kind::of_builtin(oid).or_else(|| enums.get(&oid).map(|id| Kind::Enum(*id)));
-    // A domain over an array has elements, but no value of it is an array type of its own: text is exact.
-    match column.element_oid {
-        Some(element) if column.type_oid == column.base_oid => {
-            scalar(element).map_or(Kind::Opaque, |kind| Kind::Array(Box::new(kind)))
-        }
-        _ => scalar(column.base_oid).unwrap_or(Kind::Opaque),
     }
 }
 

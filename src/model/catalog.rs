@@ -8,6 +8,7 @@ use sqlx::PgPool;
 
 use super::assemble::assemble;
 use super::directives::{ColumnDirective, ForeignKeyDirective, TableDirective};
+use super::types::CatalogType;
 use super::{Collation, Model, Nature, ReplicaIdentity};
 use crate::sql::{QualifiedName, array_literal};
 
@@ -47,7 +48,7 @@ pub async fn read(pool: &PgPool, schemas: &[String]) -> Result<Reading, sqlx::Er
 #[derive(Deserialize)]
 pub(super) struct Catalog {
     pub(super) tables: Vec<CatalogTable>,
-    pub(super) enums: Vec<CatalogEnum>,
+    pub(super) types: Vec<CatalogType>,
 }
 
 #[derive(Deserialize)]
@@ -74,12 +75,8 @@ pub(super) struct CatalogColumn {
     pub(super) number: i16,
     pub(super) version: String,
     pub(super) name: String,
-    #[serde(rename = "type")]
-    pub(super) sql_type: QualifiedName,
-    pub(super) array_type: Option<QualifiedName>,
     pub(super) type_oid: u32,
-    pub(super) base_oid: u32,
-    pub(super) element_oid: Option<u32>,
+    pub(super) dimensions: usize,
     pub(super) not_null: bool,
     pub(super) has_default: bool,
     pub(super) identity: String,
@@ -100,18 +97,4 @@ pub(super) struct CatalogForeignKey {
     pub(super) comment: Option<String>,
     #[serde(skip)]
     pub(super) directive: ForeignKeyDirective,
-}
-
-#[derive(Deserialize)]
-pub(super) struct CatalogEnum {
-    pub(super) oid: u32,
-    pub(super) name: QualifiedName,
-    pub(super) comment: Option<String>,
-    pub(super) labels: Option<Vec<CatalogLabel>>,
-}
-
-#[derive(Deserialize)]
-pub(super) struct CatalogLabel {
-    pub(super) label: String,
-    pub(super) version: String,
 }

@@ -1,5 +1,5 @@
 -- What the database looks like, as one JSON document. $1: the schemas to serve, as a text[] literal.
-WITH served AS (
+WITH RECURSIVE served AS (
   SELECT n.oid, n.nspname, s.position
   FROM unnest($1::text[]) WITH ORDINALITY AS s(name, position)
   JOIN pg_catalog.pg_namespace n ON n.nspname = s.name
@@ -10,18 +10,27 @@ WITH served AS (
     AND c.relname <> '_sqlx_migrations'
     AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d
                     WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
+), types(oid) AS (
+  SELECT a.atttypid
+  FROM tables t JOIN pg_catalog.pg_attribute a ON a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped
+  UNION
+  -- And what domains, arrays and composite types are made of.
+  SELECT part.oid
+  FROM types JOIN pg_catalog.pg_type ty ON ty.oid = types.oid CROSS JOIN LATERAL (
+    SELECT ty.typbasetype WHERE ty.typtype = 'd'
+    UNION ALL
+    -- Not int2vector and its kin, which have elements too, and a text form of their own.
+    SELECT e.oid FROM pg_catalog.pg_type e WHERE e.oid = ty.typelem AND e.typarray = ty.oid
+    UNION ALL
+    SELECT a.atttypid FROM pg_catalog.pg_attribute a
+    WHERE ty.typtype = 'c' AND a.attrelid = ty.typrelid AND a.attnum > 0 AND NOT a.attisdropped) part(oid)
 ), columns AS (
   SELECT t.oid AS table_oid, a.attnum, json_build_object(
       'number', a.attnum,
       'version', a.xmin,
       'name', a.attname,
-      'type', json_build_object('schema', tn.nspname, 'name', ty.typname),
-      'array_type', CASE WHEN ar.oid IS NOT NULL THEN json_build_object('schema', an.nspname, 'name', ar.typname) END,
       'type_oid', ty.oid::bigint,
-      'base_oid', base.oid::bigint,
-      -- Not int2vector and its kin, which have elements too, and a text form of their own.
-      'element_oid', (SELECT e.oid::bigint FROM pg_catalog.pg_type e
-                      WHERE e.oid = base.typelem AND e.typarray = base.oid),
+      'dimensions', a.attndims,
       'not_null', a.attnotnull OR ty.typnotnull,
       'has_default', a.atthasdef OR a.attidentity <> '' OR ty.typdefault IS NOT NULL,
       'identity', a.attidentity,
@@ -42,16 +51,6 @@ WITH served AS (
   FROM tables t
   JOIN pg_catalog.pg_attribute a ON a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped
   JOIN pg_catalog.pg_type ty ON ty.oid = a.atttypid
-  JOIN pg_catalog.pg_namespace tn ON tn.oid = ty.typnamespace
-  LEFT JOIN pg_catalog.pg_type ar ON ar.oid = ty.typarray
-  LEFT JOIN pg_catalog.pg_namespace an ON an.oid = ar.typnamespace
-  CROSS JOIN LATERAL (
-    WITH RECURSIVE domain(oid, kind, base) AS (
-      SELECT ty.oid, ty.typtype, ty.typbasetype
-      UNION ALL
-      SELECT b.oid, b.typtype, b.typbasetype FROM domain JOIN pg_catalog.pg_type b ON b.oid = domain.base WHERE domain.kind = 'd')
-    SELECT domain.oid AS base_oid FROM domain WHERE domain.kind <> 'd') chain
-  JOIN pg_catalog.pg_type base ON base.oid = chain.base_oid
   LEFT JOIN pg_catalog.pg_collation co ON co.oid = a.attcollation
   CROSS JOIN (
     SELECT d.datcollate, d.datctype, coalesce(to_jsonb(d) ->> 'datlocprovider', 'c') AS provider,
@@ -97,14 +96,26 @@ SELECT json_build_object(
           ) named), '{}'))
       ORDER BY t.position, t.relname)
     FROM tables t), '[]'),
-  'enums', coalesce((
+  'types', coalesce((
     SELECT json_agg(json_build_object(
         'oid', ty.oid::bigint,
         'name', json_build_object('schema', n.nspname, 'name', ty.typname),
+        'array_name', (
+          SELECT json_build_object('schema', an.nspname, 'name', ar.typname)
+          FROM pg_catalog.pg_type ar JOIN pg_catalog.pg_namespace an ON an.oid = ar.typnamespace
+          WHERE ar.oid = ty.typarray),
+        'class', ty.typtype,
+        'base', CASE WHEN ty.typtype = 'd' THEN ty.typbasetype::bigint END,
+        'dimensions', ty.typndims,
+        'element', (SELECT e.oid::bigint FROM pg_catalog.pg_type e WHERE e.oid = ty.typelem AND e.typarray = ty.oid),
+        'delimiter', ty.typdelim,
+        'extension', (
+          SELECT x.extname FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_extension x ON x.oid = d.refobjid
+          WHERE d.classid = 'pg_type'::regclass AND d.objid = ty.oid AND d.deptype = 'e'),
         'comment', pg_catalog.obj_description(ty.oid, 'pg_type'),
-        'labels', (
+        'labels', coalesce((
           SELECT json_agg(json_build_object('label', e.enumlabel, 'version', concat(e.oid, '.', e.xmin)) ORDER BY e.enumsortorder)
-          FROM pg_catalog.pg_enum e WHERE e.enumtypid = ty.oid))
+          FROM pg_catalog.pg_enum e WHERE e.enumtypid = ty.oid), '[]'))
       ORDER BY n.nspname, ty.typname)
-    FROM pg_catalog.pg_type ty JOIN pg_catalog.pg_namespace n ON n.oid = ty.typnamespace
-    WHERE ty.typtype = 'e'), '[]'))::text
+    FROM types JOIN pg_catalog.pg_type ty ON ty.oid = types.oid
+    JOIN pg_catalog.pg_namespace n ON n.oid = ty.typnamespace), '[]'))::text

@@ -15,8 +15,10 @@ pub enum Kind {
     Float,
     /// `numeric`, as a string.
     BigDecimal,
-    /// `text`, `varchar`, `name`
+    /// `text`, `varchar`, `name`, `citext`, `"char"`
     String,
+    /// `char(n)`: text of which the spaces at the end are written, but not compared.
+    Padded,
     /// `uuid`
     Uuid,
     /// `timestamptz`, ISO 8601 in UTC.
@@ -37,10 +39,121 @@ pub enum Kind {
     Bytes,
     /// An enum type.
     Enum(EnumId),
-    /// An array of any number of dimensions.
+    /// An array: of arrays, where it was declared with several dimensions.
     Array(Box<Kind>),
+    /// `hstore`, as a JSON object of strings and nulls.
+    HStore,
+    /// A value that has a name in GraphQL, and is written as Postgres prints it.
+    Printed(Printed),
     /// Postgres' text of the value.
     Opaque,
+}
+
+/// Kinds whose values are written as Postgres prints them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Printed {
+    /// `inet`
+    Inet,
+    /// `cidr`
+    Cidr,
+    /// `macaddr`, `macaddr8`
+    MacAddr,
+    /// `bit(n)`, `bit varying(n)`
+    BitString,
+    /// `money`, in the currency and format of the database.
+    Money,
+    /// `xml`
+    Xml,
+    /// `tsvector`
+    TsVector,
+    /// A range of values.
+    Range(Bound),
+    /// Several ranges that do not overlap.
+    Multirange(Bound),
+}
+
+/// What the built-in ranges are made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Bound {
+    /// `int4range`
+    Int,
+    /// `int8range`
+    BigInt,
+    /// `numrange`
+    BigDecimal,
+    /// `daterange`
+    Date,
+    /// `tstzrange`
+    DateTime,
+    /// `tsrange`
+    LocalDateTime,
+}
+
+impl Printed {
+    /// All of them.
+    pub const ALL: [Self; 19] = {
+        use Bound::{BigDecimal, BigInt, Date, DateTime, Int, LocalDateTime};
+        [
+            Self::Inet,
+            Self::Cidr,
+            Self::MacAddr,
+            Self::BitString,
+            Self::Money,
+            Self::Xml,
+            Self::TsVector,
+            Self::Range(Int),
+            Self::Range(BigInt),
+            Self::Range(BigDecimal),
+            Self::Range(Date),
+            Self::Range(DateTime),
+            Self::Range(LocalDateTime),
+            Self::Multirange(Int),
+            Self::Multirange(BigInt),
+            Self::Multirange(BigDecimal),
+            Self::Multirange(Date),
+            Self::Multirange(DateTime),
+            Self::Multirange(LocalDateTime),
+        ]
+    };
+
+    /// The name of the GraphQL scalar.
+    pub fn scalar(self) -> &'static str {
+        match self {
+            Self::Inet => "Inet",
+            Self::Cidr => "CIDR",
+            Self::MacAddr => "MacAddr",
+            Self::BitString => "BitString",
+            Self::Money => "Money",
+            Self::Xml => "XML",
+            Self::TsVector => "TSVector",
+            Self::Range(Bound::Int) => "IntRange",
+            Self::Range(Bound::BigInt) => "BigIntRange",
+            Self::Range(Bound::BigDecimal) => "BigDecimalRange",
+            Self::Range(Bound::Date) => "DateRange",
+            Self::Range(Bound::DateTime) => "DateTimeRange",
+            Self::Range(Bound::LocalDateTime) => "LocalDateTimeRange",
+            Self::Multirange(Bound::Int) => "IntMultirange",
+            Self::Multirange(Bound::BigInt) => "BigIntMultirange",
+            Self::Multirange(Bound::BigDecimal) => "BigDecimalMultirange",
+            Self::Multirange(Bound::Date) => "DateMultirange",
+            Self::Multirange(Bound::DateTime) => "DateTimeMultirange",
+            Self::Multirange(Bound::LocalDateTime) => "LocalDateTimeMultirange",
+        }
+    }
+}
+
+impl Bound {
+    /// What the values between the bounds are.
+    pub fn kind(self) -> Kind {
+        match self {
+            Self::Int => Kind::Int,
+            Self::BigInt => Kind::BigInt,
+            Self::BigDecimal => Kind::BigDecimal,
+            Self::Date => Kind::Date,
+            Self::DateTime => Kind::DateTime,
+            Self::LocalDateTime => Kind::LocalDateTime,
+        }
+    }
 }
 
 impl Kind {
@@ -50,10 +163,11 @@ impl Kind {
         Some(match oid {
             16 => Self::Boolean,
             21 | 23 => Self::Int,
-            20 => Self::BigInt,
+            20 | 26 => Self::BigInt,
             700 | 701 => Self::Float,
             1700 => Self::BigDecimal,
-            19 | 25 | 1043 => Self::String,
+            18 | 19 | 25 | 1043 => Self::String,
+            1042 => Self::Padded,
             2950 => Self::Uuid,
             1184 => Self::DateTime,
             1114 => Self::LocalDateTime,
@@ -63,8 +177,67 @@ impl Kind {
             114 => Self::Json,
             3802 => Self::Jsonb,
             17 => Self::Bytes,
+            869 => Self::Printed(Printed::Inet),
+            650 => Self::Printed(Printed::Cidr),
+            829 | 774 => Self::Printed(Printed::MacAddr),
+            1560 | 1562 => Self::Printed(Printed::BitString),
+            790 => Self::Printed(Printed::Money),
+            142 => Self::Printed(Printed::Xml),
+            3614 => Self::Printed(Printed::TsVector),
+            3904 => Self::Printed(Printed::Range(Bound::Int)),
+            3926 => Self::Printed(Printed::Range(Bound::BigInt)),
+            3906 => Self::Printed(Printed::Range(Bound::BigDecimal)),
+            3912 => Self::Printed(Printed::Range(Bound::Date)),
+            3910 => Self::Printed(Printed::Range(Bound::DateTime)),
+            3908 => Self::Printed(Printed::Range(Bound::LocalDateTime)),
+            4451 => Self::Printed(Printed::Multirange(Bound::Int)),
+            4536 => Self::Printed(Printed::Multirange(Bound::BigInt)),
+            4532 => Self::Printed(Printed::Multirange(Bound::BigDecimal)),
+            4535 => Self::Printed(Printed::Multirange(Bound::Date)),
+            4534 => Self::Printed(Printed::Multirange(Bound::DateTime)),
+            4533 => Self::Printed(Printed::Multirange(Bound::LocalDateTime)),
             _ => return None,
         })
+    }
+
+    /// The kind of a type that an extension brings.
+    pub(super) fn of_extension(extension: &str, name: &str) -> Option<Self> {
+        match (extension, name) {
+            ("citext", "citext") => Some(Self::String),
+            ("hstore", "hstore") => Some(Self::HStore),
+            _ => None,
+        }
+    }
+
+    /// The names of all GraphQL scalars that a column can have.
+    pub(super) fn scalars() -> Vec<&'static str> {
+        const OTHERS: [Kind; 16] = [
+            Kind::Boolean,
+            Kind::Int,
+            Kind::BigInt,
+            Kind::Float,
+            Kind::BigDecimal,
+            Kind::String,
+            Kind::Uuid,
+            Kind::DateTime,
+            Kind::LocalDateTime,
+            Kind::Date,
+            Kind::Time,
+            Kind::Duration,
+            Kind::Json,
+            Kind::Bytes,
+            Kind::HStore,
+            Kind::Opaque,
+        ];
+        OTHERS.iter().filter_map(Self::scalar).chain(Printed::ALL.map(Printed::scalar)).collect()
+    }
+
+    /// What stands in an array of any number of dimensions; the kind itself, if it is no array.
+    pub fn element(&self) -> &Self {
+        match self {
+            Self::Array(element) => element.element(),
+            other => other,
+        }
     }
 
     /// The name of the GraphQL scalar; `None` for enums and lists, which depend on the model.
@@ -75,7 +248,7 @@ impl Kind {
             Self::BigInt => "BigInt",
             Self::Float => "Float",
             Self::BigDecimal => "BigDecimal",
-            Self::String => "String",
+            Self::String | Self::Padded => "String",
             Self::Uuid => "UUID",
             Self::DateTime => "DateTime",
             Self::LocalDateTime => "LocalDateTime",
@@ -84,6 +257,8 @@ impl Kind {
             Self::Duration => "Duration",
             Self::Json | Self::Jsonb => "JSON",
             Self::Bytes => "Bytes",
+            Self::HStore => "HStore",
+            Self::Printed(printed) => printed.scalar(),
             Self::Opaque => "Opaque",
             Self::Enum(_) | Self::Array(_) => return None,
         })
@@ -99,6 +274,7 @@ pub fn is_orderable(kind: &Kind) -> bool {
         | Kind::Float
         | Kind::BigDecimal
         | Kind::String
+        | Kind::Padded
         | Kind::Uuid
         | Kind::DateTime
         | Kind::LocalDateTime
@@ -107,6 +283,16 @@ pub fn is_orderable(kind: &Kind) -> bool {
         | Kind::Duration
         | Kind::Bytes
         | Kind::Enum(_) => true,
-        Kind::Json | Kind::Jsonb | Kind::Array(_) | Kind::Opaque => false,
+        Kind::Printed(printed) => match printed {
+            Printed::Inet
+            | Printed::Cidr
+            | Printed::MacAddr
+            | Printed::BitString
+            | Printed::Money
+            | Printed::Range(_)
+            | Printed::Multirange(_) => true,
+            Printed::Xml | Printed::TsVector => false,
+        },
+        Kind::Json | Kind::Jsonb | Kind::Array(_) | Kind::HStore | Kind::Opaque => false,
     }
 }

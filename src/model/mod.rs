@@ -8,9 +8,10 @@ mod kinds;
 mod names;
 mod relations;
 mod succession;
+mod types;
 
 pub use catalog::{Reading, load, read};
-pub use kinds::{Kind, is_orderable};
+pub use kinds::{Bound, Kind, Printed, is_orderable};
 
 use std::collections::HashMap;
 
@@ -220,7 +221,9 @@ pub struct Column {
     pub kind: Kind,
     /// The type's name in SQL, without modifiers.
     pub sql_type: QualifiedName,
-    /// The name of the type of arrays of it, where one exists.
+    /// The same for the type under all domains: values are compared as values of that one.
+    pub base_type: QualifiedName,
+    /// The name of the type of arrays of that one, where there is one.
     pub array_type: Option<QualifiedName>,
     /// Never NULL.
     pub not_null: bool,

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use heck::{ToLowerCamelCase, ToPascalCase, ToShoutySnakeCase};
 
-use super::TableNames;
+use super::{Kind, TableNames};
 
 /// Names already given in one scope, and the clashes that came up.
 #[derive(Debug, Default)]
@@ -79,53 +79,20 @@ fn numbered(name: &str, number: usize) -> String {
     if number == 1 { name.to_owned() } else { format!("{name}{number}") }
 }
 
-/// Names that no table may take: the roots, the scalars and the types that every schema has.
-pub(super) const RESERVED: [&str; 55] = [
+/// Names that no table and no type may take, beside those of the scalars and their filters.
+const RESERVED: [&str; 21] = [
     "Query",
     "Mutation",
     "Subscription",
-    "Int",
-    "Float",
-    "String",
-    "Boolean",
     "ID",
-    "BigInt",
-    "BigDecimal",
-    "UUID",
-    "DateTime",
-    "LocalDateTime",
-    "Date",
-    "Time",
-    "Duration",
-    "JSON",
-    "Bytes",
-    "Opaque",
     "Cursor",
     "Sequence",
+    "sequence",
     "PageInfo",
     "OrderDirection",
     "ChangeOp",
     "ResetReason",
     "Sync",
-    "IntFilter",
-    "FloatFilter",
-    "StringFilter",
-    "BooleanFilter",
-    "BigIntFilter",
-    "BigDecimalFilter",
-    "UUIDFilter",
-    "DateTimeFilter",
-    "LocalDateTimeFilter",
-    "DateFilter",
-    "TimeFilter",
-    "DurationFilter",
-    "JSONFilter",
-    "BytesFilter",
-    "OpaqueFilter",
-    "IntListFilter",
-    "FloatListFilter",
-    "StringListFilter",
-    "BooleanListFilter",
     "sync",
     "Upload",
     "Node",
@@ -133,10 +100,17 @@ pub(super) const RESERVED: [&str; 55] = [
     "query",
     "op",
     "key",
-    "sequence",
     "patch",
     "changed",
 ];
+
+/// A scope in which the names are taken that every schema has, or may come to have.
+pub(super) fn reserved() -> Scope {
+    let scalars = Kind::scalars();
+    let filters = scalars.iter().flat_map(|scalar| [format!("{scalar}Filter"), format!("{scalar}ListFilter")]);
+    let filters: Vec<String> = filters.collect();
+    Scope::reserving(RESERVED.into_iter().chain(scalars).chain(filters.iter().map(String::as_str)))
+}
 
 /// Fields of a filter, and arguments that stand beside key columns, which no column may take.
 pub(super) const RESERVED_FIELDS: [&str; 5] = ["and", "or", "not", "since", "patch"];

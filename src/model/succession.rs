@@ -161,6 +161,7 @@ mod tests {
             field: name.to_owned(),
             kind: Kind::String,
             sql_type: QualifiedName::builtin("text"),
+            base_type: QualifiedName::builtin("text"),
             array_type: None,
             not_null: false,
             has_default: false,

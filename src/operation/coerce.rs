@@ -3,11 +3,13 @@
 //! <https://spec.graphql.org/September2025/#sec-Coercing-Variable-Values>
 
 use std::collections::{BTreeMap, HashMap};
+use std::fmt;
 
 use apollo_compiler::ast::{Type, Value};
 use apollo_compiler::executable::Operation;
 use apollo_compiler::schema::{ExtendedType, InputObjectType};
 use apollo_compiler::{Node, Schema};
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::error::{Code, Error};
@@ -83,12 +85,37 @@ fn read_json(json: &RawValue, place: &str, depth: usize) -> Result<Input, Error>
             Input::List(items.into_iter().map(|item| read_json(item, place, depth - 1)).collect::<Result<_, _>>()?)
         }
         Some(b'{') => {
-            let fields: BTreeMap<String, &RawValue> = serde_json::from_str(text).map_err(malformed)?;
+            let Fields(fields) = serde_json::from_str(text).map_err(malformed)?;
             let fields = fields.into_iter().map(|(name, value)| Ok((name, read_json(value, place, depth - 1)?)));
             Input::Object(fields.collect::<Result<_, Error>>()?)
         }
         _ => Input::Number(text.to_owned()),
     })
+}
+
+/// The fields of a JSON object in the order in which they were given, which a value of the type `json` keeps.
+struct Fields<'a>(Vec<(String, &'a RawValue)>);
+
+impl<'de> Deserialize<'de> for Fields<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct InOrder;
+        impl<'de> Visitor<'de> for InOrder {
+            type Value = Fields<'de>;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("a JSON object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut fields = Vec::new();
+                while let Some(field) = map.next_entry()? {
+                    fields.push(field);
+                }
+                Ok(Fields(fields))
+            }
+        }
+        deserializer.deserialize_map(InOrder)
+    }
 }
 
 /// A literal with its variables filled in; `None` for a variable that is absent.
@@ -148,6 +175,11 @@ fn coerce_scalar(name: &str, input: Input, place: &str) -> Result<Input, Error> 
         ("Float", Input::Number(_)) => true,
         ("Float", Input::String(text)) => matches!(text.as_str(), "NaN" | "Infinity" | "-Infinity"),
         ("BigInt" | "BigDecimal", Input::Number(_) | Input::String(_)) => true,
+        // Nulls and strings, as its text has them.
+        ("HStore", Input::Object(fields)) => {
+            fields.iter().all(|(_, value)| matches!(value, Input::Null | Input::String(_)))
+        }
+        ("HStore", _) => false,
         ("ID", Input::String(_)) => true,
         ("ID", Input::Number(text)) => text.parse::<i64>().is_ok(),
         ("Boolean" | "Int", _) => false,

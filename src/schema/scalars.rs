@@ -8,7 +8,7 @@ use crate::filter::{Operand, Operator};
 use crate::model::{Kind, Model};
 
 /// Name, description, and where its format is specified.
-const SCALARS: [(&str, &str, Option<&str>); 13] = [
+const SCALARS: [(&str, &str, Option<&str>); 33] = [
     (
         "BigInt",
         "A whole number of 64 bits, as a string: JSON numbers lose digits beyond 2^53. Input may be a number.",
@@ -27,6 +27,38 @@ const SCALARS: [(&str, &str, Option<&str>); 13] = [
     ("Duration", "A span of time: ISO 8601, `P1DT2H30M`. A month has no fixed length and stays a month.", None),
     ("JSON", "Any JSON value.", Some("https://www.rfc-editor.org/rfc/rfc8259")),
     ("Bytes", "Bytes: `\\x` and two hexadecimal digits for each.", None),
+    ("HStore", "Keys with values that are strings or null, as a JSON object.", None),
+    ("Inet", "An address of a network, or of a host in it: `192.168.1.5`, `192.168.1.5/24`, `::1`.", None),
+    ("CIDR", "A network: `192.168.1.0/24`.", None),
+    ("MacAddr", "A hardware address: `08:00:2b:01:02:03`.", None),
+    ("BitString", "Bits: `101`.", None),
+    ("Money", "An amount of money, as text in the currency and format of the database: `$1,234.50`.", None),
+    ("XML", "An XML document or a part of one, as text.", Some("https://www.w3.org/TR/xml/")),
+    ("TSVector", "The words of a document for full-text search, as Postgres prints them: `'cat':2A 'fat'`.", None),
+    ("IntRange", "A range of `Int`, as Postgres prints it: `[1,10)`, `[1,)`, `empty`.", None),
+    ("BigIntRange", "A range of `BigInt`, as Postgres prints it: `[1,10)`, `[1,)`, `empty`.", None),
+    ("BigDecimalRange", "A range of `BigDecimal`, as Postgres prints it: `[1.5,2.50]`, `(,0)`, `empty`.", None),
+    ("DateRange", "A range of `Date`, as Postgres prints it: `[2026-01-31,2026-03-01)`, `empty`.", None),
+    ("DateTimeRange", "A range of moments, as Postgres prints it: `[\"2026-01-31 12:30:00+00\",)`, `empty`.", None),
+    (
+        "LocalDateTimeRange",
+        "A range of dates and times without a zone, as Postgres prints it: `[\"2026-01-31 12:30:00\",)`, `empty`.",
+        None,
+    ),
+    ("IntMultirange", "Several `IntRange` that do not overlap: `{[1,3),[5,7)}`, `{}`.", None),
+    ("BigIntMultirange", "Several `BigIntRange` that do not overlap: `{[1,3),[5,7)}`, `{}`.", None),
+    ("BigDecimalMultirange", "Several `BigDecimalRange` that do not overlap: `{[1.5,3),(5,7]}`, `{}`.", None),
+    ("DateMultirange", "Several `DateRange` that do not overlap: `{[2026-01-31,2026-03-01)}`, `{}`.", None),
+    (
+        "DateTimeMultirange",
+        "Several `DateTimeRange` that do not overlap: `{[\"2026-01-31 12:30:00+00\",)}`, `{}`.",
+        None,
+    ),
+    (
+        "LocalDateTimeMultirange",
+        "Several `LocalDateTimeRange` that do not overlap: `{[\"2026-01-31 12:30:00\",)}`, `{}`.",
+        None,
+    ),
     (
         "Opaque",
         "A value of a type that has no GraphQL type of its own, as the text that Postgres prints and reads.",
@@ -142,19 +174,22 @@ pub(super) fn element_name(model: &Model, kind: &Kind) -> String {
 
 /// The GraphQL type of a value of this kind.
 pub(super) fn value_type(model: &Model, kind: &Kind, required: bool) -> TypeRef {
-    let name = element_name(model, kind);
-    match (kind, required) {
-        (Kind::Array(_), true) => TypeRef::named_list_nn(name),
-        (Kind::Array(_), false) => TypeRef::named_list(name),
-        (_, true) => TypeRef::named_nn(name),
-        (_, false) => TypeRef::named(name),
-    }
+    let ty = match kind {
+        Kind::Array(element) => TypeRef::List(Box::new(value_type(model, element, false))),
+        _ => TypeRef::named(element_name(model, kind)),
+    };
+    if required { TypeRef::NonNull(Box::new(ty)) } else { ty }
 }
 
 /// `StringFilter`, `TaskStatusFilter`, `StringListFilter`.
 pub(super) fn filter_name(model: &Model, kind: &Kind) -> String {
-    let list = if matches!(kind, Kind::Array(_)) { "List" } else { "" };
-    format!("{}{list}Filter", element_name(model, kind))
+    let mut lists = String::new();
+    let mut inner = kind;
+    while let Kind::Array(element) = inner {
+        lists.push_str("List");
+        inner = element;
+    }
+    format!("{}{lists}Filter", element_name(model, inner))
 }
 
 fn filter(model: &Model, kind: &Kind) -> InputObject {

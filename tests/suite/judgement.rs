@@ -129,7 +129,73 @@ const COLUMNS: &[(&str, &[&str])] = &[
     ),
     ("bytea", &["", "\\x00", "\\x00ff", "\\xFF", "\\001"]),
     ("mood", &["low", "NULL", "high", "a,b"]),
-    ("inet", &["192.168.1.1", "192.168.1.1/32", "192.168.1.0/24", "::1"]),
+    (
+        "inet",
+        &[
+            "192.168.1.1",
+            "192.168.1.1/32",
+            "192.168.1.0/24",
+            "192.168.1.1/24",
+            "192.168.0.0/16",
+            "0.0.0.0/0",
+            "10.0.0.1",
+            "::1",
+            "::/0",
+            "::ffff:192.168.1.1",
+            "fe80::1/64",
+            "FE80::1/64",
+        ],
+    ),
+    ("cidr", &["192.168.1.0/24", "192.168.1", "192.168.0.0/16", "10.0.0.0/8", "::/0", "fe80::/64"]),
+    ("macaddr", &["08:00:2b:01:02:03", "08002b010203", "00:00:00:00:00:00", "FF:00:00:00:00:00"]),
+    ("varbit", &["", "0", "00", "1", "10", "01", "100000000", "10000000", "11", "000000001"]),
+    ("bit(3)", &["000", "101", "111"]),
+    ("money", &["0", "-1", "1.10", "1000.5", "1,000.50"]),
+    ("oid", &["0", "1", "2147483648", "4294967295"]),
+    ("citext", &[]),
+    ("hstore", &["", "a=>1", "\"a\"=>\"1\"", "a=>1,b=>NULL", "b=>NULL,a=>1", "a=>NULL"]),
+    ("tsvector", &["a", "'a'", "a:1", "b a", "a b"]),
+    ("xml", &["<a/>", "<a></a>", ""]),
+    ("int4range", &["empty", "[1,5)", "[1,4]", "(0,5)", "(,)", "[1,)", "(,5)", "[1,1)", "[1,2)", "[2,3)"]),
+    (
+        "numrange",
+        &["empty", "[1,5)", "[1.0,5.00)", "[1,5]", "(1,5)", "(,)", "[NaN,)", "(-Infinity,1)", "[1,1.0]", "(,1)"],
+    ),
+    (
+        "daterange",
+        &[
+            "empty",
+            "[2026-01-31,2026-02-01]",
+            "[2026-01-31,2026-02-02)",
+            "(,infinity)",
+            "[-infinity,)",
+            "[\"0044-03-15 BC\",)",
+        ],
+    ),
+    (
+        "tstzrange",
+        &[
+            "empty",
+            "[\"2026-01-31 12:30:00+00\",)",
+            "[\"2026-01-31 13:30:00+01\",)",
+            "(\"2026-01-31 12:30:00+00\",infinity)",
+        ],
+    ),
+    ("tsrange", &["(,\"2026-01-31 12:30:00\"]", "(,\"2026-01-31 12:30:00.5\"]"]),
+    ("int8range", &["[1,9223372036854775806)", "[1,9223372036854775806]", "(0,2)"]),
+    ("int4multirange", &["{}", "{[1,3)}", "{[1,2],[5,7)}", "{[1,3),[5,6]}", "{[1,3),[5,)}", "{(,)}", "{[0,0]}"]),
+    ("nummultirange", &["{}", "{[1,3)}", "{[1.0,3)}", "{[1,3)}", "{[1,3],(5,7)}"]),
+    ("integer[][]", &["{}", "{{1,2}}", "{{1},{2}}", "{1,2}"]),
+    ("inet[]", &["{192.168.1.1}", "{192.168.1.1/32}", "{}"]),
+    ("char(4)[]", &["{ab}", "{\"ab  \"}"]),
+    ("int4range[]", &["{\"[1,3)\"}", "{\"[1,2]\"}", "{empty}"]),
+    ("numrange[]", &["{\"[1,3)\"}", "{\"[1.0,3)\"}"]),
+    ("citext[]", &["{a}", "{A}"]),
+    ("price", &["1", "1.10", "-2"]),
+    ("tiny", &["1", "2"]),
+    ("inet_domain", &["192.168.1.1", "192.168.1.1/32"]),
+    ("int_array_domain", &["{}", "{1}", "{1,2}"]),
+    ("\"char\"", &["a", "b", "A", "ab", ""]),
     ("pair", &["(1,)", "(1,a)", "(,)"]),
     (
         "jsonb",
@@ -165,7 +231,9 @@ const COLUMNS: &[(&str, &[&str])] = &[
 ];
 
 const PREPARE: &str = "CREATE TYPE mood AS ENUM ('low', 'NULL', 'high'); ALTER TYPE mood ADD VALUE 'a,b' BEFORE 'high'; \
-     CREATE TYPE pair AS (a int, b text); \
+     CREATE TYPE pair AS (a int, b text); CREATE EXTENSION citext; CREATE EXTENSION hstore; \
+     CREATE DOMAIN price AS numeric(10,2); CREATE DOMAIN tiny AS int CHECK (VALUE < 100); CREATE DOMAIN inet_domain AS inet; \
+     CREATE DOMAIN int_array_domain AS int[]; \
      CREATE COLLATION folded (provider = icu, locale = 'und-u-ks-level2', deterministic = false)";
 
 async fn fill(pool: &PgPool, random: &mut StdRng) {
@@ -252,7 +320,9 @@ async fn canonical(pool: &PgPool, table: &Table, mut filters: Vec<Filter>) -> Ve
     for filter in &mut filters {
         filter.operands_mut(&mut |id, operand| {
             if needs_canonical(&table.column(id).kind) {
-                sql.keyword(", ").bind(Some(operand.clone()), &table.column(id).sql_type).keyword("::text");
+                sql.keyword(", pg_catalog.concat(")
+                    .bind(Some(operand.clone()), &table.column(id).base_type)
+                    .keyword(")");
             }
         });
     }

@@ -7,6 +7,7 @@ mod golden;
 mod hostile;
 mod http;
 mod judgement;
+mod kinds;
 mod layout;
 mod pages;
 mod persisted;

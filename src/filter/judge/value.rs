@@ -6,7 +6,13 @@ use std::str::FromStr;
 
 use bigdecimal::BigDecimal;
 
-use crate::model::Kind;
+use crate::model::{Kind, Printed};
+
+mod address;
+mod range;
+
+use address::Address;
+use range::Range;
 
 /// A value that can be compared with another of the same kind.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,6 +28,10 @@ pub(super) enum Value {
     Count(i128),
     /// Place among the labels of an enum.
     Position(usize),
+    /// An address of a network.
+    Address(Address),
+    /// Ranges in their order; a range alone is one, and the empty range none.
+    Ranges(Vec<Range>),
 }
 
 /// `numeric`, in Postgres' order.
@@ -44,6 +54,8 @@ impl Value {
             (Self::Text(a), Self::Text(b)) => a.as_bytes().cmp(b.as_bytes()),
             (Self::Count(a), Self::Count(b)) => a.cmp(b),
             (Self::Position(a), Self::Position(b)) => a.cmp(b),
+            (Self::Address(a), Self::Address(b)) => a.cmp(b),
+            (Self::Ranges(a), Self::Ranges(b)) => range::compare(a, b),
             _ => Ordering::Less,
         }
     }
@@ -58,12 +70,18 @@ pub(super) fn read(kind: &Kind, text: &str) -> Option<Value> {
         Kind::BigDecimal => Value::Decimal(read_decimal(text)?),
         Kind::DateTime | Kind::LocalDateTime | Kind::Date => Value::Count(read_moment(text)?),
         Kind::Duration => Value::Count(read_interval(text)?),
+        Kind::Padded => Value::Text(text.trim_end_matches(' ').into()),
+        Kind::Printed(Printed::Inet | Printed::Cidr) => Value::Address(Address::read(text)?),
+        Kind::Printed(Printed::Range(bound)) => Value::Ranges(range::read(&bound.kind(), text)?),
+        Kind::Printed(Printed::Multirange(bound)) => Value::Ranges(range::read_several(&bound.kind(), text)?),
         // Fixed-width or canonical forms, of which equality and order are those of the text.
         Kind::String
         | Kind::Uuid
         | Kind::Time
         | Kind::Bytes
         | Kind::Array(_)
+        | Kind::HStore
+        | Kind::Printed(Printed::MacAddr | Printed::BitString | Printed::Money | Printed::Xml | Printed::TsVector)
         | Kind::Opaque
         | Kind::Enum(_)
         | Kind::Json

@@ -1,0 +1,176 @@
+//! What kinds of values do a database's types have? Takes the types that its columns use, with all that they are made
+//! of; gives the enums, and the kind of a column by its type. What cannot be told apart is [`Kind::Opaque`].
+
+use std::collections::{HashMap, HashSet};
+
+use serde::Deserialize;
+
+use super::names::{self, Scope};
+use super::{Collation, EnumId, EnumType, EnumValue, Kind};
+use crate::sql::QualifiedName;
+
+/// Postgres' own limit of an array's dimensions: <https://www.postgresql.org/docs/current/limits.html>.
+const MOST_DIMENSIONS: usize = 6;
+/// Domains, arrays and composite types within each other; what is deeper is opaque.
+const DEEPEST: usize = 16;
+
+#[derive(Deserialize)]
+pub(super) struct CatalogType {
+    oid: u32,
+    name: QualifiedName,
+    array_name: Option<QualifiedName>,
+    class: Class,
+    base: Option<u32>,
+    dimensions: usize,
+    element: Option<u32>,
+    delimiter: char,
+    extension: Option<String>,
+    comment: Option<String>,
+    labels: Vec<CatalogLabel>,
+}
+
+/// <https://www.postgresql.org/docs/current/catalog-pg-type.html>, `typtype`
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
+enum Class {
+    #[serde(rename = "b")]
+    Base,
+    #[serde(rename = "c")]
+    Composite,
+    #[serde(rename = "d")]
+    Domain,
+    #[serde(rename = "e")]
+    Enum,
+    #[serde(rename = "p")]
+    Pseudo,
+    #[serde(rename = "r")]
+    Range,
+    #[serde(rename = "m")]
+    Multirange,
+}
+
+#[derive(Deserialize)]
+struct CatalogLabel {
+    label: String,
+    version: String,
+}
+
+/// The types of a database.
+pub(super) struct Types<'a> {
+    by_oid: HashMap<u32, &'a CatalogType>,
+    enum_ids: HashMap<u32, EnumId>,
+    /// The enum types among them.
+    pub(super) enums: Vec<EnumType>,
+}
+
+impl<'a> Types<'a> {
+    /// Gives names to those that have one of their own in GraphQL.
+    /// What is not `used`, nor a part of what is, has no name.
+    pub(super) fn new(
+        types: &'a [CatalogType],
+        used: HashSet<u32>,
+        scope: &mut Scope,
+        clashes: &mut Vec<String>,
+    ) -> Self {
+        let by_oid: HashMap<u32, &CatalogType> = types.iter().map(|entry| (entry.oid, entry)).collect();
+        let used = with_parts(&by_oid, used);
+        let types = || types.iter().filter(|entry| used.contains(&entry.oid));
+        // A type without values cannot be written in GraphQL; its columns are opaque text.
+        let labelled = types().filter(|entry| entry.class == Class::Enum && !entry.labels.is_empty());
+        let enums: Vec<EnumType> = labelled.map(|entry| enum_type(entry, scope, clashes)).collect();
+        let enum_ids = enums.iter().enumerate().map(|(index, entry)| (entry.oid, EnumId(index))).collect();
+        Self { by_oid, enum_ids, enums }
+    }
+
+    /// The kind of a value of this type, of a column that was declared with so many dimensions.
+    pub(super) fn kind(&self, oid: u32, dimensions: usize) -> Kind {
+        self.kind_within(oid, dimensions, DEEPEST).unwrap_or(Kind::Opaque)
+    }
+
+    fn kind_within(&self, oid: u32, dimensions: usize, depth: usize) -> Option<Kind> {
+        let entry = self.by_oid.get(&oid).filter(|_| depth > 0)?;
+        if let Some(base) = entry.base {
+            return self.kind_within(base, entry.dimensions, depth - 1);
+        }
+        if let Some(element) = entry.element {
+            // The arrays of `box` alone are written with another character between their elements.
+            let readable = self.by_oid.get(&element).is_some_and(|element| element.delimiter == ',');
+            let inner = self.kind_within(element, 0, depth - 1).filter(|_| readable)?;
+            // Elements that are arrays themselves (by a domain) are quoted texts, and no further dimension.
+            let inner = if matches!(inner, Kind::Array(_)) { Kind::Opaque } else { inner };
+            let lists = (0..dimensions.clamp(1, MOST_DIMENSIONS)).fold(inner, |kind, _| Kind::Array(Box::new(kind)));
+            return Some(lists);
+        }
+        let built_in = Kind::of_builtin(oid).or_else(|| self.enum_ids.get(&oid).map(|id| Kind::Enum(*id)));
+        built_in
+            .or_else(|| match (&entry.extension, entry.class) {
+                (Some(extension), Class::Base) => Kind::of_extension(extension, &entry.name.name),
+                _ => None,
+            })
+            .or(Some(Kind::Opaque))
+    }
+
+    /// The type's name.
+    pub(super) fn name(&self, oid: u32) -> QualifiedName {
+        self.by_oid.get(&oid).map_or_else(|| QualifiedName::builtin("text"), |entry| entry.name.clone())
+    }
+
+    /// The type under all domains.
+    pub(super) fn base(&self, oid: u32) -> u32 {
+        (0..DEEPEST).fold(oid, |oid, _| self.by_oid.get(&oid).and_then(|entry| entry.base).unwrap_or(oid))
+    }
+
+    /// The name of the type of arrays of it, where one exists.
+    pub(super) fn array_name(&self, oid: u32) -> Option<QualifiedName> {
+        self.by_oid.get(&oid)?.array_name.clone()
+    }
+
+    /// How its text compares, given what the column's collation says.
+    pub(super) fn collation(&self, oid: u32, told: Collation) -> Collation {
+        let base = self.base(oid);
+        let element = self.by_oid.get(&base).and_then(|entry| entry.element).map_or(base, |element| self.base(element));
+        let folds = |entry: &&CatalogType| entry.extension.as_deref() == Some("citext");
+        if self.by_oid.get(&element).is_some_and(folds) { Collation::Equivalence } else { told }
+    }
+}
+
+/// These types, and all that they are made of.
+fn with_parts(by_oid: &HashMap<u32, &CatalogType>, types: HashSet<u32>) -> HashSet<u32> {
+    let mut open: Vec<u32> = types.iter().copied().collect();
+    let mut all = types;
+    while let Some(oid) = open.pop() {
+        let Some(entry) = by_oid.get(&oid) else { continue };
+        open.extend(entry.parts().filter(|part| all.insert(*part)));
+    }
+    all
+}
+
+impl CatalogType {
+    fn parts(&self) -> impl Iterator<Item = u32> {
+        self.base.into_iter().chain(self.element)
+    }
+}
+
+fn enum_type(entry: &CatalogType, scope: &mut Scope, clashes: &mut Vec<String>) -> EnumType {
+    let what = format!("enum {}", entry.name.quoted());
+    let type_name = named(entry, &["", "Filter", "ListFilter"], scope, clashes, &what);
+    let mut values = Scope::default();
+    let value = |CatalogLabel { label, version }: &CatalogLabel| EnumValue {
+        name: values.take(&names::enum_value(label), clashes, &format!("value '{label}' of {what}")),
+        label: label.clone(),
+        version: version.clone(),
+    };
+    let values = entry.labels.iter().map(value).collect();
+    let comment = super::assemble::description(entry.comment.as_deref());
+    EnumType { oid: entry.oid, sql: entry.name.clone(), type_name, comment, values }
+}
+
+/// The first name of which all that it gives rise to are free.
+fn named(entry: &CatalogType, suffixes: &[&str], scope: &mut Scope, clashes: &mut Vec<String>, what: &str) -> String {
+    let stem = names::type_name(&entry.name.name);
+    scope.take_family(
+        |number| if number == 1 { stem.clone() } else { format!("{stem}{number}") },
+        |name| suffixes.iter().map(|suffix| format!("{name}{suffix}")).collect(),
+        clashes,
+        what,
+    )
+}
