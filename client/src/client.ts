@@ -1,5 +1,5 @@
 // What does a user hold? The client: one connection, the copies that follow over it, and the own writes. The front door.
-import { Connection, type ConnectionOptions, type ConnectionState, type Response, type WireEvent } from './connection.js';
+import { Connection, type ConnectionOptions, type ConnectionState, type Response, type Wire, type WireEvent } from './connection.js';
 import { complete, parseDocument, type AnyDocument } from './document.js';
 import { EverwireError, fromResponse } from './error.js';
 import { Feed, type FeedState } from './feed.js';
@@ -69,15 +69,16 @@ export interface Everwire {
   resume(): void;
   /** Ends everything. */
   close(): void;
+  /** For those who build on the connection, as the links for Apollo and urql do. */
+  readonly wire: Wire;
 }
 
 export function connect(options: Options): Everwire {
   return new EverwireClient(options);
 }
 
-/** Also what `everwire/react`, `everwire/apollo` and `everwire/urql` build on. */
-export class EverwireClient implements Everwire {
-  readonly connection: Connection;
+class EverwireClient implements Everwire {
+  readonly #connection: Connection;
   readonly #writes: Writes;
   readonly #storage: Storage | undefined;
   readonly #feeds = new Set<Feed>();
@@ -85,9 +86,9 @@ export class EverwireClient implements Everwire {
   constructor(options: Options) {
     const { url, onRefused, ...rest } = options;
     const storage = options.storage && forgiving(options.storage);
-    this.connection = new Connection({ ...rest, url: socketUrl(url) });
+    this.#connection = new Connection({ ...rest, url: socketUrl(url) });
     this.#storage = storage;
-    this.#writes = new Writes(this.connection, { storage, refused: (write) => onRefused?.(write) });
+    this.#writes = new Writes(this.#connection, { storage, refused: (write) => onRefused?.(write) });
   }
 
   copy<Result, Variables>(document: AnyDocument & TypedDocument<Result, Variables>, ...[variables]: VariablesArgument<Variables>): Copy<CopyTypes<Result>> {
@@ -127,23 +128,27 @@ export class EverwireClient implements Everwire {
         settle(() => resolve({ data: data as Result, transaction: typeof transaction === 'string' ? transaction : null }));
       };
       const opened = (): void => {
-        this.connection.run({ query, variables: (variables ?? {}) as Record<string, unknown> }, {
+        this.#connection.run({ query, variables: (variables ?? {}) as Record<string, unknown> }, {
           next: answered,
           error: (error) => settle(() => reject(error)),
           complete: () => undefined,
         });
       };
-      detach = this.connection.attach({ opened, lost });
+      detach = this.#connection.attach({ opened, lost });
       if (isDone) detach();
     });
   }
 
+  get wire(): Wire {
+    return this.#connection;
+  }
+
   get state(): ConnectionState {
-    return this.connection.state;
+    return this.#connection.state;
   }
 
   subscribeState(listener: () => void): () => void {
-    return this.connection.subscribe(listener);
+    return this.#connection.subscribe(listener);
   }
 
   get writes(): readonly Write[] {
@@ -155,26 +160,26 @@ export class EverwireClient implements Everwire {
   }
 
   observe(observer: (event: WireEvent) => void): () => void {
-    return this.connection.observe(observer);
+    return this.#connection.observe(observer);
   }
 
   drop(): void {
-    this.connection.drop();
+    this.#connection.drop();
   }
 
   pause(): void {
-    this.connection.pause();
+    this.#connection.pause();
   }
 
   resume(): void {
-    this.connection.resume();
+    this.#connection.resume();
   }
 
   close(): void {
     for (const feed of this.#feeds) feed.close();
     this.#feeds.clear();
     this.#writes.close();
-    this.connection.close();
+    this.#connection.close();
     this.#storage?.close();
   }
 
@@ -182,7 +187,7 @@ export class EverwireClient implements Everwire {
     const plan = complete(document);
     const given = (variables ?? {}) as Record<string, unknown>;
     const name = `${plan.query}\n${JSON.stringify(given)}`;
-    const feed = new Feed({ connection: this.connection, writes: this.#writes, storage: this.#storage }, name, plan, given);
+    const feed = new Feed({ connection: this.#connection, writes: this.#writes, storage: this.#storage }, name, plan, given);
     this.#feeds.add(feed);
     return feed;
   }

@@ -26,6 +26,8 @@ export interface TablePlan {
   readonly key: readonly string[];
   /** The selected columns: their names in a row, and in the table. */
   readonly columns: ReadonlyMap<string, string>;
+  /** Whether the user's document shows PATCHes apart. */
+  readonly showsPatches: boolean;
 }
 
 /** A completed subscription. */
@@ -54,7 +56,7 @@ export function operation(document: DocumentNode): OperationDefinitionNode {
   return only;
 }
 
-/** The plan of a subscription: `rows` is false for a follower that needs no PATCH in parts, but the rows as they were asked for. */
+/** The plan of a subscription: a PATCH brings what changed, or the whole row, as a normalised cache needs it. */
 export function complete(text: AnyDocument, rows: 'patched' | 'whole' = 'patched'): Plan {
   const document = parseDocument(text);
   const subscription = operation(document);
@@ -85,7 +87,8 @@ interface Planned {
 
 /** What a list of changes says of its table. */
 function planTable(list: FieldNode, fragments: Fragments): Planned {
-  const [put] = typed(list.selectionSet, fragments).filter(({ type }) => type.endsWith('Put'));
+  const kinds = typed(list.selectionSet, fragments);
+  const put = kinds.find(({ type }) => type.endsWith('Put'));
   const name = responseName(list);
   if (!put) throw wrong(`\`${name}\` shows no rows: select them, as in \`... on TaskPut { task { … } }\``);
   const type = put.type.slice(0, -'Put'.length);
@@ -106,6 +109,7 @@ function planTable(list: FieldNode, fragments: Fragments): Planned {
     argument: row.name.value,
     key: key.size > 0 ? [...key] : ['id'],
     columns: new Map([...unique].map(([response, field]) => [response, field.name.value])),
+    showsPatches: kinds.some((kind) => kind.type === `${type}Patch`),
   };
   return { plan, fields: [...unique.values()] };
 }
@@ -113,11 +117,11 @@ function planTable(list: FieldNode, fragments: Fragments): Planned {
 /** The same list once more: GraphQL merges the two, so that what the user wrote stays untouched. */
 function addition(list: FieldNode, plan: TablePlan, fields: readonly FieldNode[], rows: 'patched' | 'whole'): FieldNode {
   const columns = fields.map((field) => print(field)).join(' ');
-  const values = rows === 'patched' ? 'patch' : `${plan.row}: ${plan.argument}`;
-  const patch = columns === '' ? '' : `${values} { ${columns} }`;
-  const change = `op key { ${plan.key.join(' ')} } ... on ${plan.type}Patch { changed ${patch} }`;
+  const patch = columns === '' ? '' : `patch { ${columns} }`;
+  const whole = `${plan.row}: ${plan.argument} { __typename ${columns} }`;
+  const change = `op key { ${plan.key.join(' ')} } ... on ${plan.type}Patch { changed ${rows === 'patched' ? patch : whole} }`;
   const { selectionSet: _, ...field } = list;
-  return { ...field, selectionSet: { kind: Kind.SELECTION_SET, selections: selections(change) } };
+  return { ...field, selectionSet: { kind: Kind.SELECTION_SET, selections: selections(rows === 'patched' ? change : `__typename ${change}`) } };
 }
 
 /** With `$since`, from which a subscription that broke off goes on. */

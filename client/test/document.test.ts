@@ -31,6 +31,7 @@ test('a document that says what to see is completed', () => {
       argument: 'task',
       key: ['id'],
       columns: new Map([['id', 'id'], ['name', 'title'], ['status', 'status']]),
+      showsPatches: false,
     },
   ]);
 });
