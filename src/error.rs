@@ -73,6 +73,8 @@ pub enum Code {
     RowsLimit,
     /// A list is asked to skip too many rows.
     OffsetLimit,
+    /// A list is ordered by too many columns.
+    OrderLimit,
     /// The operation has more values than one statement can hold.
     ValuesLimit,
     /// The subscription follows too many tables.
@@ -137,6 +139,7 @@ impl Code {
             Self::CostLimit => "COST_LIMIT_EXCEEDED",
             Self::RowsLimit => "ROWS_LIMIT_EXCEEDED",
             Self::OffsetLimit => "OFFSET_LIMIT_EXCEEDED",
+            Self::OrderLimit => "ORDER_LIMIT_EXCEEDED",
             Self::ValuesLimit => "VALUES_LIMIT_EXCEEDED",
             Self::TablesLimit => "TABLES_LIMIT_EXCEEDED",
             Self::SpoolLimit => "SPOOL_LIMIT_EXCEEDED",

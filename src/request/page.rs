@@ -19,9 +19,9 @@ const NUMBER: &str = "everwire number";
 const CURSOR: &str = "everwire cursor";
 
 /// The arguments of a list.
-struct Page {
+struct Page<'a> {
     filter: Filter,
-    order: Order,
+    order: Order<'a>,
     walk: Walk,
     rows: u64,
     /// Walk on from the row with these values, in the direction walked.
@@ -31,8 +31,8 @@ struct Page {
     offset: u64,
 }
 
-impl Page {
-    fn read(planner: &Planner<'_>, field: &Field, table: &Table) -> Result<Self, Error> {
+impl<'a> Page<'a> {
+    fn read(planner: &Planner<'a>, field: &Field, table: &'a Table) -> Result<Self, Error> {
         let number = |name: &str, most: u64, limit: (Code, &str)| -> Result<Option<u64>, Error> {
             let Some(input) = planner.argument(field, name)? else { return Ok(None) };
             let Input::Number(text) = &input else { return Ok(None) };
@@ -58,9 +58,9 @@ impl Page {
             Some(input) => Filter::read(planner.model(), table, &input)?,
             None => Filter::everything(),
         };
-        let order = Order::read(table, planner.argument(field, "orderBy")?.as_ref())?;
+        let order = Order::read(planner.model(), table, planner.argument(field, "orderBy")?.as_ref())?;
         let place = |name: &str| match planner.argument(field, name)? {
-            Some(Input::String(text)) => cursor::read(&order, table, &text).map(Some),
+            Some(Input::String(text)) => cursor::read(&order, &text).map(Some),
             _ => Ok(None),
         };
         let (after, before) = (place("after")?, place("before")?);
@@ -168,7 +168,7 @@ pub(super) fn write<'a>(
 /// Prints the statement of the page's rows: all columns, and the numbers and cursors that are needed.
 fn write_rows(
     rows: &mut Rows<'_>,
-    page: &Page,
+    page: &Page<'_>,
     needs: &Needs,
     table: &Table,
     parent: Option<Parent<'_>>,
@@ -181,15 +181,16 @@ fn write_rows(
     sql.keyword("SELECT ").identifier(&alias).keyword(".*");
     if needs.numbers {
         sql.keyword(", pg_catalog.row_number() OVER (");
-        page.order.write(table, &alias, page.walk, sql);
+        page.order.write(&alias, page.walk, sql);
         sql.keyword(") AS ").identifier(NUMBER);
     }
     if needs.cursors {
         sql.keyword(", ");
-        cursor::write(&page.order, table, &alias, sql);
+        cursor::write(&page.order, &alias, sql);
         sql.keyword(" AS ").identifier(CURSOR);
     }
     sql.keyword(" FROM ").qualified(&table.sql).keyword(" AS ").identifier(&alias);
+    page.order.write_joins(&alias, sql);
     page.write_where(rows.planner.model(), table, &alias, parent, sql);
     let back = match page.walk {
         Walk::Forwards => Walk::Backwards,
@@ -198,10 +199,10 @@ fn write_rows(
     for (walk, place) in [(page.walk, &page.start), (back, &page.stop)] {
         if let Some(values) = place {
             sql.keyword(" AND ");
-            page.order.write_after(table, &alias, walk, values, sql);
+            page.order.write_after(&alias, walk, values, sql);
         }
     }
-    page.order.write(table, &alias, page.walk, sql);
+    page.order.write(&alias, page.walk, sql);
     let count = page.rows + u64::from(needs.beyond);
     let bigint = QualifiedName::builtin("int8");
     sql.keyword(" LIMIT ").bind(Some(count.to_string()), &bigint);
@@ -211,7 +212,7 @@ fn write_rows(
 }
 
 struct Connection<'a, 'p> {
-    page: &'p Page,
+    page: &'p Page<'a>,
     needs: &'p Needs,
     table: &'a Table,
     parent: Option<Parent<'p>>,

@@ -6,12 +6,12 @@ use super::build::{Builder, constant, key_arguments};
 use super::meaning::{ConnectionField, Meaning};
 use super::scalars::{filter_name, value_type};
 use crate::filter::Quantifier;
-use crate::model::{Cardinality, ColumnId, Join, Model, Relation, RelationId, Table, TableId, is_orderable};
+use crate::model::{Cardinality, Column, ColumnId, Join, Model, Relation, RelationId, Table, TableId, is_orderable};
 
 pub(super) fn register(schema: &mut Builder, model: &Model, id: TableId, table: &Table) {
     row(schema, model, table);
     filter(schema, model, table);
-    order(schema, table);
+    order(schema, model, table);
     connection(schema, table);
     roots(schema, model, id, table);
 }
@@ -39,7 +39,7 @@ fn row(schema: &mut Builder, model: &Model, table: &Table) {
             Cardinality::One { required: false } => constant(&relation.field, TypeRef::named(&target.names.type_name)),
             Cardinality::Many => {
                 let ty = TypeRef::named_nn(format!("{}Connection", target.names.type_name));
-                list_arguments(constant(&relation.field, ty), target)
+                list_arguments(constant(&relation.field, ty), model, target)
             }
         };
         let description = relation.comment.clone().unwrap_or_else(|| relation_description(model, table, relation));
@@ -105,24 +105,43 @@ fn filter(schema: &mut Builder, model: &Model, table: &Table) {
     }));
 }
 
-fn has_order(table: &Table) -> bool {
-    table.columns().any(|(_, column)| is_orderable(&column.kind))
+/// The columns that rows of a table can be ordered by.
+fn ordering(table: &Table) -> impl Iterator<Item = &Column> {
+    table.columns().map(|(_, column)| column).filter(|column| is_orderable(&column.kind))
 }
 
-fn order(schema: &mut Builder, table: &Table) {
-    if !has_order(table) {
+/// The relations by whose columns they can be, too: those to one row at most.
+fn ordering_relations<'a>(model: &'a Model, table: &'a Table) -> impl Iterator<Item = (&'a Relation, &'a Table)> {
+    let targets = table.relations.iter().map(|relation| (relation, model.table(relation.target)));
+    targets.filter(|(relation, target)| match relation.cardinality {
+        Cardinality::One { .. } => ordering(target).next().is_some(),
+        Cardinality::Many => false,
+    })
+}
+
+fn has_order(model: &Model, table: &Table) -> bool {
+    ordering(table).next().is_some() || ordering_relations(model, table).next().is_some()
+}
+
+fn order(schema: &mut Builder, model: &Model, table: &Table) {
+    if !has_order(model, table) {
         return;
     }
     let mut order = InputObject::new(format!("{}Order", table.names.type_name))
         .description("One column to order by. Rows that are equal by all the columns given come in the order of the primary key.")
         .oneof();
-    for (_, column) in table.columns().filter(|(_, column)| is_orderable(&column.kind)) {
+    for column in ordering(table) {
         order = order.field(InputValue::new(&column.field, TypeRef::named("OrderDirection")));
+    }
+    for (relation, target) in ordering_relations(model, table) {
+        let ty = TypeRef::named(format!("{}Order", target.names.type_name));
+        let description = "By a column of this row; where there is none it counts as null.";
+        order = order.field(InputValue::new(&relation.field, ty).description(description));
     }
     schema.register(order);
 }
 
-fn list_arguments(field: Field, table: &Table) -> Field {
+fn list_arguments(field: Field, model: &Model, table: &Table) -> Field {
     let name = &table.names.type_name;
     let argument = |name: &str, ty: TypeRef, text: &str| InputValue::new(name, ty).description(text);
     let field = field
@@ -132,7 +151,7 @@ fn list_arguments(field: Field, table: &Table) -> Field {
         .argument(argument("last", TypeRef::named("Int"), "So many rows from the end, or before `before`."))
         .argument(argument("before", TypeRef::named("Cursor"), "Only rows before this one."))
         .argument(argument("offset", TypeRef::named("Int"), "Leave out so many rows first."));
-    if !has_order(table) {
+    if !has_order(model, table) {
         return field;
     }
     let ty = TypeRef::named_nn_list(format!("{name}Order"));
@@ -176,7 +195,7 @@ fn roots(schema: &mut Builder, model: &Model, id: TableId, table: &Table) {
     let names = &table.names;
     let list = constant(&names.many, TypeRef::named_nn(format!("{}Connection", names.type_name)))
         .description(format!("Several `{}`.", names.type_name));
-    schema.query(list_arguments(list, table), &names.many, Meaning::Rows(id));
+    schema.query(list_arguments(list, model, table), &names.many, Meaning::Rows(id));
     let mut by_key = |field: &str, key: &[crate::model::ColumnId], meaning: Meaning| {
         let description = format!("The `{}` with this key, or null.", names.type_name);
         let mut row = constant(field, TypeRef::named(&names.type_name)).description(description);

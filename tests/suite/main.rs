@@ -10,6 +10,7 @@ mod judgement;
 mod kinds;
 mod layout;
 mod pages;
+mod paging;
 mod persisted;
 mod protocol;
 mod readme;
