@@ -2,13 +2,14 @@
 //! of its own, settings as shipped, measures it from outside, and sets each figure against a yardstick that is
 //! measured in the same run, in turns: absolute figures drift with the machine, ratios hold.
 //!
-//! `cargo bench --bench figures -- [start|queries|latency|memory|fanout]…`; everything without an argument.
+//! `cargo bench --bench figures -- [start|queries|latency|memory|fanout|schema]…`; everything without an argument.
 
 mod fanout;
 mod http;
 mod latency;
 mod memory;
 mod queries;
+mod schema;
 mod server;
 mod socket;
 mod start;
@@ -19,7 +20,7 @@ use std::process::ExitCode;
 
 use tokio::runtime::Runtime;
 
-const SECTIONS: [&str; 5] = ["start", "queries", "latency", "memory", "fanout"];
+const SECTIONS: [&str; 6] = ["start", "queries", "latency", "memory", "fanout", "schema"];
 
 fn main() -> ExitCode {
     // `cargo bench` adds a `--bench` of its own.
@@ -44,7 +45,8 @@ fn main() -> ExitCode {
             "queries" => runtime.block_on(queries::measure()),
             "latency" => runtime.block_on(latency::measure()),
             "memory" => runtime.block_on(memory::measure()),
-            _ => runtime.block_on(fanout::measure()),
+            "fanout" => runtime.block_on(fanout::measure()),
+            _ => runtime.block_on(schema::measure()),
         }
     }
     ExitCode::SUCCESS

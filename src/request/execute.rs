@@ -1,5 +1,7 @@
 //! Sends the statements of a plan and puts the answer together from the bytes that come back.
 
+use std::collections::HashMap;
+
 use bytes::Bytes;
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::{Arguments, AssertSqlSafe, Connection, PgConnection, PgPool, Row};
@@ -9,7 +11,7 @@ use super::plan::{self, Limits, Plan, Source, Work};
 use super::write::{Refusal, Repetition, Step};
 use crate::error::{Code, Error};
 use crate::operation::{Document, Kind, Variables};
-use crate::schema::Schema;
+use crate::schema::{Question, Schema};
 use crate::selection::write_string;
 use crate::sql::Statement;
 
@@ -82,7 +84,7 @@ impl Requests {
         let introspected = if plan.fields.iter().any(|(_, source)| *source == Source::Introspection) {
             introspect(schema, document, variables).await
         } else {
-            Ok(async_graphql::Value::Null)
+            Ok(HashMap::new())
         };
         match (results, introspected) {
             (Ok(results), Ok(introspected)) => Answer {
@@ -264,16 +266,18 @@ async fn introspect(
     schema: &Schema,
     document: &Document,
     variables: &Variables,
-) -> Result<async_graphql::Value, Error> {
+) -> Result<HashMap<String, Bytes>, Error> {
     debug_assert_eq!(document.kind, Kind::Query);
-    let response = schema.introspect(&document.text(), document.operation_name(), variables.to_json()).await;
-    match response.errors.first() {
-        None => Ok(response.data),
-        Some(error) => Err(Error::new(Code::Validation, error.message.clone())),
-    }
+    let answer = schema.introspect(Question {
+        text: document.text(),
+        operation: document.operation_name().map(str::to_owned),
+        variables: variables.to_json().to_string(),
+    });
+    // The bytes are shared: only their places are copied.
+    (*answer.await).clone().map_err(|message| Error::new(Code::Validation, message))
 }
 
-fn assemble(plan: &Plan, results: &Results, introspected: &async_graphql::Value) -> Bytes {
+fn assemble(plan: &Plan, results: &Results, introspected: &HashMap<String, Bytes>) -> Bytes {
     let size: usize = results.values.iter().flatten().map(String::len).sum();
     let mut data = Vec::with_capacity(size + 64);
     data.push(b'{');
@@ -290,12 +294,8 @@ fn assemble(plan: &Plan, results: &Results, introspected: &async_graphql::Value)
                 data.extend_from_slice(value.unwrap_or("null").as_bytes());
             }
             Source::Introspection => {
-                let value = match introspected {
-                    async_graphql::Value::Object(fields) => fields.get(key.as_str()),
-                    _ => None,
-                };
-                let json = value.map(|value| serde_json::to_vec(value).unwrap_or_default());
-                data.extend_from_slice(json.as_deref().unwrap_or(b"null"));
+                let value = introspected.get(key).map_or(&b"null"[..], |json| json);
+                data.extend_from_slice(value);
             }
         }
     }

@@ -3,6 +3,7 @@
 
 mod build;
 mod changes;
+mod introspection;
 mod meaning;
 mod rows;
 mod scalars;
@@ -11,8 +12,8 @@ mod writes;
 use std::sync::Arc;
 
 use apollo_compiler::validation::Valid;
-use async_graphql::dynamic;
-
+use introspection::Introspection;
+pub use introspection::{Introspected, Question};
 pub use meaning::{BatchField, ChangeField, ConnectionField, EnvelopeField, Meaning, Meanings};
 
 use crate::model::Model;
@@ -25,7 +26,7 @@ pub struct Schema {
     pub meanings: Meanings,
     /// For checking documents.
     pub document: Valid<apollo_compiler::Schema>,
-    introspection: dynamic::Schema,
+    introspection: Introspection,
     sdl: String,
 }
 
@@ -36,13 +37,8 @@ impl Schema {
     /// A defect: the generated schema is not a valid one. The message says what.
     pub fn build(model: Arc<Model>) -> Result<Self, String> {
         let (builder, meanings) = build::build(&model);
-        let introspection = builder.finish().map_err(|error| error.to_string())?;
-        let options = async_graphql::SDLExportOptions::new()
-            .sorted_fields()
-            .sorted_arguments()
-            .include_specified_by()
-            .use_space_ident();
-        let sdl = introspection.sdl_with_options(options);
+        let introspection = Introspection::new(builder.finish().map_err(|error| error.to_string())?);
+        let sdl = introspection.sdl();
         let source = format!("{sdl}\n{INTROSPECTION_OF_ONE_OF}");
         let document = apollo_compiler::Schema::parse_and_validate(source, "schema.graphql")
             .map_err(|invalid| invalid.errors.to_string())?;
@@ -54,18 +50,9 @@ impl Schema {
         &self.sdl
     }
 
-    /// Answers the introspection fields of an operation that was checked before; the data as JSON.
-    pub async fn introspect(
-        &self,
-        query: &str,
-        operation: Option<&str>,
-        variables: serde_json::Value,
-    ) -> async_graphql::Response {
-        let mut request = async_graphql::Request::new(query)
-            .variables(async_graphql::Variables::from_json(variables))
-            .only_introspection();
-        request.operation_name = operation.map(str::to_owned);
-        self.introspection.execute(request).await
+    /// Answers the introspection fields of an operation that was checked before.
+    pub async fn introspect(&self, question: Question) -> Arc<Introspected> {
+        self.introspection.answer(question).await
     }
 }
 

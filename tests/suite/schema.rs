@@ -6,7 +6,7 @@ use std::sync::Arc;
 use everwire::caller::Caller;
 use everwire::model::{self, Model};
 use everwire::operation::{Documents, Limits};
-use everwire::schema::Schema;
+use everwire::schema::{Question, Schema};
 
 use crate::world::World;
 
@@ -72,4 +72,26 @@ end'"#,
     for named in ["tasks", "project_id", "not", "query", "so-so"] {
         assert!(clashes.contains(named), "{named} in:\n{clashes}");
     }
+}
+
+#[tokio::test]
+async fn what_the_schema_says_of_itself_is_worked_out_once() {
+    let world = World::start().await;
+    let schema = Schema::build(model(&world).await).expect("a valid schema");
+    let question = |deprecated: bool| Question {
+        text: "query Q($d: Boolean) { __schema { types { name fields(includeDeprecated: $d) { name } } } }".to_owned(),
+        operation: Some("Q".to_owned()),
+        variables: format!("{{\"d\":{deprecated}}}"),
+    };
+    let (first, second, other) = tokio::join!(
+        schema.introspect(question(true)),
+        schema.introspect(question(true)),
+        schema.introspect(question(false))
+    );
+    assert!(Arc::ptr_eq(&first, &second), "who asks at the same time waits for the same answer");
+    assert!(Arc::ptr_eq(&first, &schema.introspect(question(true)).await), "it is kept");
+    assert!(!Arc::ptr_eq(&first, &other));
+    let json: serde_json::Value =
+        serde_json::from_slice(&first.as_ref().as_ref().expect("an answer")["__schema"]).expect("JSON");
+    assert!(json["types"].as_array().is_some_and(|types| types.iter().any(|ty| ty["name"] == "Task")));
 }
