@@ -142,6 +142,10 @@ fn of_table(table: &Table) -> Vec<Finding> {
         let what = format!("{name} has no primary key: it can be listed, but not written or followed");
         return vec![warning(what, "Add a primary key.".to_owned())];
     }
+    if table.has_computed_key() {
+        let what = format!("{name} cannot be followed: Postgres computes its key, and the log has no computed columns");
+        return vec![warning(what, "Make a stored column the primary key.".to_owned())];
+    }
     if table.inherited {
         let what = format!(
             "{name} cannot be followed, since other tables inherit from it: the log does not tell of them under its name"

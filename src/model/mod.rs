@@ -160,9 +160,14 @@ impl Table {
         }
     }
 
-    /// Whether there are subscriptions to it, which takes a key to tell its rows apart.
+    /// Whether there are subscriptions to it, which takes a key in the log to tell its rows apart.
     pub fn is_followed(&self) -> bool {
-        self.is_logged() && !self.key.is_empty()
+        self.is_logged() && !self.key.is_empty() && !self.has_computed_key()
+    }
+
+    /// Whether Postgres computes a column of the key, which the log then does not have.
+    pub fn has_computed_key(&self) -> bool {
+        self.key.iter().any(|id| self.column(*id).writing == Writing::Generated)
     }
 
     /// The relation with this index.

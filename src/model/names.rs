@@ -112,8 +112,9 @@ pub(super) fn reserved() -> Scope {
     Scope::reserving(RESERVED.into_iter().chain(scalars).chain(filters.iter().map(String::as_str)))
 }
 
-/// Fields of a filter, and arguments that stand beside key columns, which no column may take.
-pub(super) const RESERVED_FIELDS: [&str; 5] = ["and", "or", "not", "since", "patch"];
+/// Fields of a filter, arguments that stand beside key columns, and what no value of an enum of columns may be called:
+/// no column may take these. <https://spec.graphql.org/September2025/#EnumValue>
+pub(super) const RESERVED_FIELDS: [&str; 8] = ["and", "or", "not", "since", "patch", "true", "false", "null"];
 
 /// What a table's three names give rise to; all of them must be free.
 pub(super) fn family(names: &TableNames) -> Vec<String> {

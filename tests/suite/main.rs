@@ -9,6 +9,7 @@ mod http;
 mod judgement;
 mod kinds;
 mod layout;
+mod nasty;
 mod pages;
 mod paging;
 mod persisted;

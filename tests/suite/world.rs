@@ -62,7 +62,25 @@ impl Server {
 
     /// The same over a database that a test has prepared.
     pub(crate) async fn over(world: World, flags: &[&str]) -> Self {
-        let given = ["everwire", "serve", "--replica-identity", "full", "--database-url", world.url()];
+        let Running { base, stop, stopped } = Running::at(world.url(), flags).await;
+        Self { base, stop, stopped, world }
+    }
+}
+
+/// A running Everwire alone, over any database. Stops when it is dropped.
+pub(crate) struct Running {
+    /// `http://127.0.0.1:…`
+    pub(crate) base: String,
+    /// Makes it stop in good order.
+    pub(crate) stop: oneshot::Sender<()>,
+    /// Ends when it has stopped.
+    pub(crate) stopped: oneshot::Receiver<Result<(), StartError>>,
+}
+
+impl Running {
+    /// Over the database at this address.
+    pub(crate) async fn at(url: &str, flags: &[&str]) -> Self {
+        let given = ["everwire", "serve", "--replica-identity", "full", "--database-url", url];
         let Command::Serve(options) = Arguments::parse_from(given.iter().chain(flags)).command else {
             unreachable!("the command is serve");
         };
@@ -83,7 +101,7 @@ impl Server {
             });
             let _ = stopping_done.send(served);
         });
-        Self { base, stop, stopped, world }
+        Self { base, stop, stopped }
     }
 }
 

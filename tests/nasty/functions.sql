@@ -1,0 +1,23 @@
+-- Functions of every shape, among them some that cannot be served.
+CREATE TABLE item (id int PRIMARY KEY, name text NOT NULL, price numeric);
+CREATE TABLE items_found (id int PRIMARY KEY);
+CREATE FUNCTION item() RETURNS int LANGUAGE sql STABLE AS 'SELECT 1';
+CREATE FUNCTION item(id int) RETURNS int LANGUAGE sql STABLE AS 'SELECT id';
+CREATE FUNCTION query(query text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT query';
+CREATE FUNCTION add(int, int DEFAULT 2) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT $1 + $2';
+CREATE FUNCTION items_over(price numeric, first int DEFAULT 1) RETURNS SETOF item LANGUAGE sql STABLE AS 'SELECT * FROM item i WHERE i.price > $1';
+CREATE FUNCTION item_label(item) RETURNS text LANGUAGE sql STABLE AS 'SELECT $1.name || $1.id';
+CREATE FUNCTION name(item) RETURNS text LANGUAGE sql STABLE AS 'SELECT $1.name';
+CREATE FUNCTION neighbours(i item, distance int DEFAULT 1) RETURNS SETOF item LANGUAGE sql STABLE AS 'SELECT * FROM item n WHERE abs(n.id - i.id) = distance';
+CREATE FUNCTION pair(OUT a int, OUT b text) LANGUAGE sql STABLE AS $$SELECT 1, 'x'$$;
+CREATE FUNCTION rows_of(n int) RETURNS TABLE (n2 int, "n 3" text) LANGUAGE sql STABLE AS $$SELECT g, g::text FROM generate_series(1, n) g$$;
+CREATE FUNCTION rename_item(id int, name text) RETURNS item LANGUAGE sql AS 'UPDATE item i SET name = $2 WHERE i.id = $1 RETURNING i.*';
+CREATE FUNCTION do_nothing() RETURNS void LANGUAGE sql AS '';
+CREATE FUNCTION not_served_variadic(VARIADIC list int[]) RETURNS int LANGUAGE sql AS 'SELECT 1';
+CREATE FUNCTION not_served_any(anyelement) RETURNS anyelement LANGUAGE sql AS 'SELECT $1';
+CREATE FUNCTION not_served_record() RETURNS record LANGUAGE sql AS 'SELECT 1, 2';
+CREATE FUNCTION not_served_trigger() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+CREATE PROCEDURE not_served_procedure() LANGUAGE sql AS '';
+CREATE FUNCTION not_served_forbidden() RETURNS int LANGUAGE sql AS 'SELECT 1';
+REVOKE EXECUTE ON FUNCTION not_served_forbidden() FROM PUBLIC, CURRENT_USER;
+CREATE FUNCTION "a function" ("an argument" int, "An Argument" int DEFAULT NULL) RETURNS int[] LANGUAGE sql STABLE AS 'SELECT ARRAY[$1, $2]';
