@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
-    testTimeout: 60_000,
+    testTimeout: 120_000,
     expect: { poll: { interval: 10, timeout: 20_000 } },
     projects: [
       { extends: true, test: { name: 'alone', include: ['test/*.test.{ts,tsx}'] } },

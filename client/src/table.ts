@@ -42,6 +42,8 @@ const NONE: readonly Row[] = [];
 
 export class TableRows {
   readonly plan: TablePlan;
+  /** The names that a column has in a row. */
+  readonly #names = new Map<string, string[]>();
   #truth = new Map<string, Row>();
   #drafts: readonly Draft[] = [];
   /** The rows of which drafts make something else; undefined: not in sight. */
@@ -53,6 +55,7 @@ export class TableRows {
 
   constructor(plan: TablePlan) {
     this.plan = plan;
+    for (const [name, column] of plan.columns) this.#names.set(column, [...(this.#names.get(column) ?? []), name]);
   }
 
   /** All rows in sight: those of the copy in its order, then those that only drafts know. The same array as long as nothing changes. */
@@ -126,6 +129,7 @@ export class TableRows {
     if (fresh) for (const [key, before] of old) if (!this.#truth.has(key)) this.#changed(key, before, undefined);
     // The order of the rows may be another.
     if (fresh) this.#touch();
+    if (this.#drafts.length === 0) return;
     for (const key of new Set(this.#drafts.map((draft) => draft.key))) if (fresh || rows.has(key)) this.#redraw(key);
   }
 
@@ -150,9 +154,9 @@ export class TableRows {
   }
 
   #patched(old: Row, { changed = [], patch = {} }: Change): Row {
-    const columns = new Set(changed);
-    const entries = [...this.plan.columns].filter(([, column]) => columns.has(column));
-    return { ...old, ...Object.fromEntries(entries.map(([name]) => [name, patch[name]])) };
+    const row: Record<string, unknown> = { ...old };
+    for (const column of changed) for (const name of this.#names.get(column) ?? []) row[name] = patch[name];
+    return row;
   }
 
   *#visible(): Iterable<Row> {

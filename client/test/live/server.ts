@@ -40,7 +40,8 @@ export class Server {
   /** Starts the program, again on the same port. */
   async start(): Promise<void> {
     const listen = this.base === '' ? '127.0.0.1:0' : new URL(this.base).host;
-    const settings = ['serve', '--listen', listen, '--progress-interval', '1'];
+    // The last one is what a page has in the tests that need one.
+    const settings = ['serve', '--listen', listen, '--progress-interval', '1', '--allowed-origin', 'http://localhost:3000'];
     const started = spawn(BINARY, settings, { env: this.#env(), stdio: ['ignore', 'ignore', 'pipe'] });
     this.#process = started;
     this.base = await served(started);
