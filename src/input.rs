@@ -2,8 +2,8 @@
 //! written in, so that none loses digits on its way to Postgres.
 
 use crate::error::{Code, Error};
-use crate::model::{Kind, Model};
-use crate::sql::{array_literal, hstore_literal};
+use crate::model::{Attribute, Kind, Model};
+use crate::sql::{array_literal, hstore_literal, record_literal};
 
 /// A value as GraphQL writes it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -87,6 +87,15 @@ pub fn to_text(model: &Model, kind: &Kind, input: &Input) -> Result<Option<Strin
         (_, Input::Null) => return Ok(None),
         (Kind::Array(element), items) => array_text(model, element, items)?,
         (Kind::HStore, Input::Object(entries)) => hstore(entries).ok_or_else(refused)?,
+        (Kind::Composite(id), Input::Object(_)) => {
+            // A part that is left out is NULL, as in a new value.
+            let part = |attribute: &Attribute| match input.field(&attribute.field) {
+                Some(part) => to_text(model, &attribute.kind, part),
+                None => Ok(None),
+            };
+            let parts: Result<Vec<_>, Error> = model.composite(*id).attributes.iter().map(part).collect();
+            record_literal(&parts?)
+        }
         (Kind::Boolean, Input::Boolean(value)) => value.to_string(),
         (Kind::Int | Kind::BigInt | Kind::Float | Kind::BigDecimal, Input::Number(text)) => text.clone(),
         // Only the kinds whose values may be too large for a JSON number take them as strings.
@@ -95,7 +104,7 @@ pub fn to_text(model: &Model, kind: &Kind, input: &Input) -> Result<Option<Strin
             let value = model.enum_type(*id).by_name(name).ok_or_else(refused)?;
             value.label.clone()
         }
-        (Kind::Boolean | Kind::Int | Kind::Enum(_), _) => return Err(refused()),
+        (Kind::Boolean | Kind::Int | Kind::Enum(_) | Kind::HStore | Kind::Composite(_), _) => return Err(refused()),
         (_, Input::String(text)) => text.clone(),
         _ => return Err(refused()),
     };

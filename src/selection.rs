@@ -2,7 +2,11 @@
 //! SQL by queries, written as bytes by subscriptions. Both give the same bytes for the same value, given
 //! the session settings of [`SESSION`].
 
+mod composite;
 mod hstore;
+mod record;
+
+pub use composite::{ValueField, ValueSelection, selected_expression};
 
 use crate::model::{ColumnId, Kind, Model, Table};
 use crate::sql::output_text;
@@ -30,6 +34,8 @@ pub enum RowField {
     Typename,
     /// A column.
     Column(ColumnId),
+    /// Parts of a column of a composite type, or of an array of such values.
+    Composite(ColumnId, ValueSelection),
 }
 
 impl RowSelection {
@@ -37,7 +43,7 @@ impl RowSelection {
     pub fn columns(&self) -> impl Iterator<Item = ColumnId> {
         self.fields.iter().filter_map(|(_, field)| match field {
             RowField::Typename => None,
-            RowField::Column(column) => Some(*column),
+            RowField::Column(column) | RowField::Composite(column, _) => Some(*column),
         })
     }
 
@@ -59,10 +65,12 @@ impl RowSelection {
             json.push(b':');
             match field {
                 RowField::Typename => write_string(typename, json),
-                RowField::Column(column) => match row(*column) {
-                    Some(text) => write_value(model, &table.column(*column).kind, text, json),
-                    None => json.extend_from_slice(b"null"),
-                },
+                RowField::Column(column) => {
+                    write_selected(model, &table.column(*column).kind, None, row(*column), json);
+                }
+                RowField::Composite(column, inner) => {
+                    write_selected(model, &table.column(*column).kind, Some(inner), row(*column), json);
+                }
             }
         }
         json.push(b'}');
@@ -89,7 +97,7 @@ pub fn json_expression(model: &Model, kind: &Kind, expression: &str) -> String {
         Kind::BigInt | Kind::BigDecimal | Kind::Time | Kind::Duration | Kind::Bytes => {
             format!("{expression}::pg_catalog.text")
         }
-        Kind::Opaque => output_text(expression),
+        Kind::Composite(_) | Kind::Opaque => output_text(expression),
         // The extension's cast, which is found wherever the extension is.
         Kind::HStore => format!("{expression}::pg_catalog.json"),
         Kind::Enum(id) => {
@@ -110,7 +118,13 @@ pub fn json_expression(model: &Model, kind: &Kind, expression: &str) -> String {
                 )
             }
             // By way of the array's own text, so that each element is what its output function gives.
-            Kind::BigInt | Kind::BigDecimal | Kind::Time | Kind::Duration | Kind::Bytes | Kind::Opaque => {
+            Kind::BigInt
+            | Kind::BigDecimal
+            | Kind::Time
+            | Kind::Duration
+            | Kind::Bytes
+            | Kind::Composite(_)
+            | Kind::Opaque => {
                 format!("{expression}::pg_catalog.text::pg_catalog.text[]")
             }
             Kind::HStore => format!("{expression}::pg_catalog.json[]"),
@@ -131,6 +145,24 @@ pub fn json_expression(model: &Model, kind: &Kind, expression: &str) -> String {
     }
 }
 
+/// Writes what was selected of a value, if something was; null if there is no value.
+fn write_selected(
+    model: &Model,
+    kind: &Kind,
+    selection: Option<&ValueSelection>,
+    text: Option<&str>,
+    json: &mut Vec<u8>,
+) {
+    match (kind, selection, text) {
+        (_, _, None) => json.extend_from_slice(b"null"),
+        (Kind::Composite(id), Some(selection), Some(text)) => {
+            composite::write_json(model, model.composite(*id), selection, text, json);
+        }
+        (Kind::Array(element), Some(_), Some(text)) => write_array(model, element.element(), selection, text, json),
+        (_, _, Some(text)) => write_value(model, kind, text, json),
+    }
+}
+
 /// Writes the JSON value of a text that Postgres put out for a value of this kind: the same bytes that
 /// [`json_expression`] gives in a query.
 pub fn write_value(model: &Model, kind: &Kind, text: &str, json: &mut Vec<u8>) {
@@ -144,7 +176,7 @@ pub fn write_value(model: &Model, kind: &Kind, text: &str, json: &mut Vec<u8>) {
             Some(value) => write_string(&value.name, json),
             None => json.extend_from_slice(b"null"),
         },
-        Kind::Array(element) => write_array(model, element.element(), text, json),
+        Kind::Array(element) => write_array(model, element.element(), None, text, json),
         Kind::HStore => hstore::write_json(text, json),
         Kind::Float
         | Kind::BigInt
@@ -156,6 +188,7 @@ pub fn write_value(model: &Model, kind: &Kind, text: &str, json: &mut Vec<u8>) {
         | Kind::Time
         | Kind::Duration
         | Kind::Bytes
+        | Kind::Composite(_)
         | Kind::Printed(_)
         | Kind::Opaque => write_string(text, json),
     }
@@ -175,21 +208,22 @@ fn iso_moment(text: &str) -> String {
 
 /// Writes Postgres' array text, `{a,"b c",NULL,{…}}`, as a JSON array.
 /// <https://www.postgresql.org/docs/current/arrays.html#ARRAYS-IO>
-fn write_array(model: &Model, element: &Kind, text: &str, json: &mut Vec<u8>) {
+fn write_array(model: &Model, element: &Kind, selection: Option<&ValueSelection>, text: &str, json: &mut Vec<u8>) {
     // Lower bounds other than 1 stand in front: `[0:2]={…}`. JSON has none.
     let start = if text.starts_with('[') { text.find('=').map_or(0, |at| at + 1) } else { 0 };
     let mut characters = text[start..].chars().peekable();
     let mut value = String::new();
     let mut quoted = false;
     let mut depth = 0;
-    // Dimensions are lists within lists; but see `json_expression` about enums.
-    let is_list = |depth: usize| depth == 1 || !matches!(element, Kind::Enum(_));
+    // Dimensions are lists within lists, but not where a query has but one list.
+    let flat = matches!(element, Kind::Enum(_)) || selection.is_some();
+    let is_list = |depth: usize| depth == 1 || !flat;
     let finish = |value: &mut String, quoted: &mut bool, json: &mut Vec<u8>| {
         if *quoted || !value.is_empty() {
             if !*quoted && value == "NULL" {
                 json.extend_from_slice(b"null");
             } else {
-                write_value(model, element, value, json);
+                write_selected(model, element, selection, Some(value), json);
             }
         }
         value.clear();

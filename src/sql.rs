@@ -5,7 +5,7 @@
 
 mod literal;
 
-pub use literal::{array_literal, hstore_literal};
+pub use literal::{array_literal, hstore_literal, record_literal};
 
 /// A statement and the values of its parameters, all in the text form of their types.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -157,6 +157,7 @@ fn has_one_text(kind: &Kind) -> bool {
         | Kind::Jsonb
         | Kind::Bytes
         | Kind::Padded
+        | Kind::Composite(_)
         | Kind::HStore
         | Kind::Printed(_)
         | Kind::Array(_)

@@ -155,7 +155,10 @@ fn row_selection(table: &Table, field: &Field) -> Result<RowSelection, Error> {
                 let message = format!("`{}` is computed by Postgres and not in its log: leave it out", inner.name);
                 return Err(Error::new(Code::Unsupported, message));
             }
-            Meaning::Column(id) => RowField::Column(id),
+            Meaning::Column(id) => match inner.value_selection()? {
+                Some(parts) => RowField::Composite(id, parts),
+                None => RowField::Column(id),
+            },
             Meaning::Relation(_) => {
                 let message = format!(
                     "`{}` is a relation: in a subscription `{}` offers its columns. Follow both tables with `sync`, in \

@@ -222,6 +222,10 @@ impl Compared {
             Kind::Opaque => builtin(Form::Text, "text"),
             // There is no equality of XML: that of its text.
             Kind::Printed(Printed::Xml) => builtin(Form::Text, "text"),
+            // Not every part of a composite value can be compared.
+            kind if matches!(kind.element(), Kind::Composite(_)) => {
+                Self { form: Form::Text, operand: base_type.clone(), cast: "::pg_catalog.text" }
+            }
             // Of such elements Postgres may not know which are equal.
             Kind::Array(element)
                 if matches!(element.element(), Kind::Opaque | Kind::Json | Kind::Printed(Printed::Xml)) =>
@@ -250,6 +254,7 @@ impl Compared {
             | Kind::Jsonb
             | Kind::Bytes
             | Kind::Enum(_)
+            | Kind::Composite(_)
             | Kind::HStore
             | Kind::Printed(_)
             | Kind::Array(_) => Self { form: Form::Itself, operand: base_type.clone(), cast: "" },

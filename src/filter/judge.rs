@@ -100,6 +100,7 @@ pub fn needs_canonical(kind: &Kind) -> bool {
         | Kind::Json
         | Kind::Jsonb
         | Kind::Bytes
+        | Kind::Composite(_)
         | Kind::HStore
         | Kind::Printed(_)
         | Kind::Array(_) => true,
@@ -225,7 +226,7 @@ fn has_one_text(kind: &Kind) -> bool {
         Kind::Float | Kind::BigDecimal | Kind::Padded | Kind::Duration | Kind::Jsonb => false,
         Kind::Printed(Printed::Range(bound) | Printed::Multirange(bound)) => has_one_text(&bound.kind()),
         // Compared as text where Postgres has no equality.
-        Kind::Json | Kind::Printed(Printed::Xml) | Kind::Opaque => true,
+        Kind::Json | Kind::Composite(_) | Kind::Printed(Printed::Xml) | Kind::Opaque => true,
         Kind::Boolean
         | Kind::Int
         | Kind::BigInt

@@ -120,7 +120,7 @@ impl Operator {
     pub fn offered(kind: &Kind) -> Vec<Self> {
         use Containment::{ContainedBy, Contains, Overlaps};
         let mut offered = vec![Self::IsNull, Self::Compare(Comparison::Eq), Self::Compare(Comparison::Ne)];
-        if !matches!(kind, Kind::Json | Kind::Jsonb | Kind::Array(_)) {
+        if !matches!(kind, Kind::Json | Kind::Jsonb | Kind::Array(_) | Kind::Composite(_)) {
             offered.extend([Self::In, Self::NotIn]);
         }
         if is_orderable(kind) {
@@ -151,6 +151,7 @@ impl Operator {
             | Kind::Bytes
             | Kind::Enum(_)
             | Kind::Array(_)
+            | Kind::Composite(_)
             | Kind::HStore
             | Kind::Printed(_)
             | Kind::Opaque => {}

@@ -43,7 +43,7 @@ pub(super) fn assemble(mut catalog: Catalog) -> Model {
         }
     }
     relations::build(catalog, &mut tables, &numbers, &mut clashes);
-    Model { generation: 0, tables, enums: types.enums, clashes, ignored }
+    Model { generation: 0, tables, enums: types.enums, composites: types.composites, clashes, ignored }
 }
 
 fn table_names(catalog: &Catalog, scope: &mut Scope, clashes: &mut Vec<String>) -> Vec<TableNames> {

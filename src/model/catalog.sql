@@ -113,6 +113,13 @@ SELECT json_build_object(
           SELECT x.extname FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_extension x ON x.oid = d.refobjid
           WHERE d.classid = 'pg_type'::regclass AND d.objid = ty.oid AND d.deptype = 'e'),
         'comment', pg_catalog.obj_description(ty.oid, 'pg_type'),
+        'attributes', coalesce((
+          SELECT json_agg(json_build_object(
+              'name', a.attname, 'type_oid', a.atttypid::bigint, 'dimensions', a.attndims,
+              'version', concat(a.attnum, '.', a.xmin), 'comment', pg_catalog.col_description(a.attrelid, a.attnum))
+            ORDER BY a.attnum)
+          FROM pg_catalog.pg_attribute a
+          WHERE ty.typtype = 'c' AND a.attrelid = ty.typrelid AND a.attnum > 0 AND NOT a.attisdropped), '[]'),
         'labels', coalesce((
           SELECT json_agg(json_build_object('label', e.enumlabel, 'version', concat(e.oid, '.', e.xmin)) ORDER BY e.enumsortorder)
           FROM pg_catalog.pg_enum e WHERE e.enumtypid = ty.oid), '[]'))

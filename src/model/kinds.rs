@@ -1,6 +1,6 @@
 //! What are the values of a column, and which GraphQL type do they have?
 
-use super::EnumId;
+use super::{CompositeId, EnumId};
 
 /// The kinds of values that are told apart. All else is [`Kind::Opaque`]: Postgres' own text.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -41,6 +41,8 @@ pub enum Kind {
     Enum(EnumId),
     /// An array: of arrays, where it was declared with several dimensions.
     Array(Box<Kind>),
+    /// A composite type.
+    Composite(CompositeId),
     /// `hstore`, as a JSON object of strings and nulls.
     HStore,
     /// A value that has a name in GraphQL, and is written as Postgres prints it.
@@ -240,7 +242,7 @@ impl Kind {
         }
     }
 
-    /// The name of the GraphQL scalar; `None` for enums and lists, which depend on the model.
+    /// The name of the GraphQL scalar; `None` for enums, composite types and lists, which depend on the model.
     pub fn scalar(&self) -> Option<&'static str> {
         Some(match self {
             Self::Boolean => "Boolean",
@@ -260,7 +262,7 @@ impl Kind {
             Self::HStore => "HStore",
             Self::Printed(printed) => printed.scalar(),
             Self::Opaque => "Opaque",
-            Self::Enum(_) | Self::Array(_) => return None,
+            Self::Enum(_) | Self::Array(_) | Self::Composite(_) => return None,
         })
     }
 }
@@ -293,6 +295,6 @@ pub fn is_orderable(kind: &Kind) -> bool {
             | Printed::Multirange(_) => true,
             Printed::Xml | Printed::TsVector => false,
         },
-        Kind::Json | Kind::Jsonb | Kind::Array(_) | Kind::HStore | Kind::Opaque => false,
+        Kind::Json | Kind::Jsonb | Kind::Array(_) | Kind::Composite(_) | Kind::HStore | Kind::Opaque => false,
     }
 }

@@ -12,6 +12,7 @@ mod types;
 
 pub use catalog::{Reading, load, read};
 pub use kinds::{Bound, Kind, Printed, is_orderable};
+pub use types::{Attribute, CompositeType};
 
 use std::collections::HashMap;
 
@@ -33,6 +34,10 @@ pub struct RelationId(pub usize);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct EnumId(pub usize);
 
+/// Index of a composite type in [`Model::composites`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct CompositeId(pub usize);
+
 /// One database, as it is served.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Model {
@@ -43,6 +48,8 @@ pub struct Model {
     pub tables: Vec<Table>,
     /// Enum types that a served column uses.
     pub enums: Vec<EnumType>,
+    /// Composite types that a served column uses.
+    pub composites: Vec<CompositeType>,
     /// Names that had to give way to another, for the log and `everwire check`: always the same ones.
     pub clashes: Vec<String>,
     /// Directives in comments that make no sense here, and why; likewise.
@@ -58,6 +65,11 @@ impl Model {
     /// The enum with this index.
     pub fn enum_type(&self, id: EnumId) -> &EnumType {
         &self.enums[id.0]
+    }
+
+    /// The composite type with this index.
+    pub fn composite(&self, id: CompositeId) -> &CompositeType {
+        &self.composites[id.0]
     }
 
     /// Every table that is there, with its index.

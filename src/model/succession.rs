@@ -2,7 +2,7 @@
 //! before it: what is still the same keeps its id, what is gone stays as memory, what is new or altered comes last.
 //! So whatever holds an id (rows, filters, selections) stays right without being touched.
 
-use super::{Column, ColumnId, EnumId, EnumType, Join, Kind, Model, Table, TableId, Through};
+use super::{Attribute, Column, ColumnId, CompositeId, EnumId, Join, Kind, Model, Table, TableId, Through};
 
 impl Model {
     /// `fresh` with the ids of this model; `None` if it says the same.
@@ -12,25 +12,19 @@ impl Model {
     /// ALTER COLUMN … TYPE … USING computed anew, is another column.
     pub fn succeeded_by(&self, fresh: Model) -> Option<Model> {
         let generation = self.generation + 1;
-        let mut next = Self {
-            generation,
-            enums: fresh.enums,
-            clashes: fresh.clashes,
-            ignored: fresh.ignored,
-            tables: self.tables.clone(),
-        };
+        let Self { generation: _, tables, enums, composites, clashes, ignored } = fresh;
+        let mut next = Self { generation, enums, composites, clashes, ignored, tables: self.tables.clone() };
         next.tables.iter_mut().for_each(|table| table.dropped = true);
-        let places: Vec<TableId> = fresh.tables.iter().map(|table| self.place_of(table, &mut next.tables)).collect();
-        let columns: Vec<Vec<ColumnId>> = fresh
-            .tables
+        let places: Vec<TableId> = tables.iter().map(|table| self.place_of(table, &mut next.tables)).collect();
+        let columns: Vec<Vec<ColumnId>> = tables
             .iter()
             .zip(&places)
             .map(|(table, place)| {
                 let known = self.tables.get(place.0).map_or(&[][..], |known| &known.columns);
-                self.column_places(table, known, &next.enums)
+                self.column_places(table, known, &next)
             })
             .collect();
-        for (index, table) in fresh.tables.into_iter().enumerate() {
+        for (index, table) in tables.into_iter().enumerate() {
             let known = self.tables.get(places[index].0);
             next.tables[places[index].0] = renumbered(table, index, &places, &columns, known, generation);
         }
@@ -50,7 +44,7 @@ impl Model {
         )
     }
 
-    fn column_places(&self, table: &Table, known: &[Column], enums: &[EnumType]) -> Vec<ColumnId> {
+    fn column_places(&self, table: &Table, known: &[Column], next: &Model) -> Vec<ColumnId> {
         let mut end = known.len();
         let place = |column: &Column| {
             let same = |other: &Column| {
@@ -59,7 +53,7 @@ impl Model {
                         == (column.number, &column.version, column.type_oid)
                     && (&other.field, other.collation, other.omitted)
                         == (&column.field, column.collation, column.omitted)
-                    && self.same_kind(&other.kind, enums, &column.kind)
+                    && self.same_kind(&other.kind, next, &column.kind)
             };
             known.iter().position(same).map_or_else(
                 || {
@@ -72,15 +66,26 @@ impl Model {
         table.columns.iter().map(place).collect()
     }
 
-    /// Whether values of both kinds read the same. An enum may get more values; one that is renamed reads differently.
-    fn same_kind(&self, known: &Kind, enums: &[EnumType], kind: &Kind) -> bool {
+    /// Whether values of both kinds read the same. An enum may get more values; one that is renamed reads differently,
+    /// and so does a composite type with other parts.
+    fn same_kind(&self, known: &Kind, next: &Model, kind: &Kind) -> bool {
         match (known, kind) {
             (Kind::Enum(EnumId(known)), Kind::Enum(EnumId(id))) => {
-                let (known, fresh) = (&self.enums[*known], &enums[*id]);
+                let (known, fresh) = (&self.enums[*known], &next.enums[*id]);
                 let mut values = fresh.values.iter();
                 known.oid == fresh.oid && known.values.iter().all(|value| values.any(|other| other == value))
             }
-            (Kind::Array(known), Kind::Array(kind)) => self.same_kind(known, enums, kind),
+            (Kind::Composite(CompositeId(known)), Kind::Composite(CompositeId(id))) => {
+                let (known, fresh) = (&self.composites[*known], &next.composites[*id]);
+                let same_part = |(known, fresh): (&Attribute, &Attribute)| {
+                    (&known.field, &known.version) == (&fresh.field, &fresh.version)
+                        && self.same_kind(&known.kind, next, &fresh.kind)
+                };
+                known.oid == fresh.oid
+                    && known.attributes.len() == fresh.attributes.len()
+                    && known.attributes.iter().zip(&fresh.attributes).all(same_part)
+            }
+            (Kind::Array(known), Kind::Array(kind)) => self.same_kind(known, next, kind),
             (known, kind) => known == kind,
         }
     }

@@ -1,12 +1,13 @@
 //! What kinds of values do a database's types have? Takes the types that its columns use, with all that they are made
-//! of; gives the enums, and the kind of a column by its type. What cannot be told apart is [`Kind::Opaque`].
+//! of; gives the enums, the composite types, and the kind of a column by its type. What cannot be told apart is [`Kind::Opaque`].
 
 use std::collections::{HashMap, HashSet};
 
 use serde::Deserialize;
 
+use super::assemble::description;
 use super::names::{self, Scope};
-use super::{Collation, EnumId, EnumType, EnumValue, Kind};
+use super::{Collation, CompositeId, EnumId, EnumType, EnumValue, Kind};
 use crate::sql::QualifiedName;
 
 /// Postgres' own limit of an array's dimensions: <https://www.postgresql.org/docs/current/limits.html>.
@@ -26,7 +27,17 @@ pub(super) struct CatalogType {
     delimiter: char,
     extension: Option<String>,
     comment: Option<String>,
+    attributes: Vec<CatalogAttribute>,
     labels: Vec<CatalogLabel>,
+}
+
+#[derive(Deserialize)]
+struct CatalogAttribute {
+    name: String,
+    type_oid: u32,
+    dimensions: usize,
+    version: String,
+    comment: Option<String>,
 }
 
 /// <https://www.postgresql.org/docs/current/catalog-pg-type.html>, `typtype`
@@ -54,12 +65,45 @@ struct CatalogLabel {
     version: String,
 }
 
+/// A composite type.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CompositeType {
+    /// `pg_type.oid`.
+    pub oid: u32,
+    /// Name in SQL.
+    pub sql: QualifiedName,
+    /// Name in GraphQL; that of its input is the same with `Input`.
+    pub type_name: String,
+    /// Its SQL comment.
+    pub comment: Option<String>,
+    /// Its parts, in the order of its text.
+    pub attributes: Vec<Attribute>,
+}
+
+/// One part of a composite type.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Attribute {
+    /// Name in SQL.
+    pub name: String,
+    /// Name in GraphQL.
+    pub field: String,
+    /// What its values are.
+    pub kind: Kind,
+    /// Which version of its row in `pg_attribute` this is: another one whenever it was altered.
+    pub version: String,
+    /// Its SQL comment.
+    pub comment: Option<String>,
+}
+
 /// The types of a database.
 pub(super) struct Types<'a> {
     by_oid: HashMap<u32, &'a CatalogType>,
     enum_ids: HashMap<u32, EnumId>,
     /// The enum types among them.
     pub(super) enums: Vec<EnumType>,
+    composite_ids: HashMap<u32, CompositeId>,
+    /// The composite types among them.
+    pub(super) composites: Vec<CompositeType>,
 }
 
 impl<'a> Types<'a> {
@@ -78,7 +122,33 @@ impl<'a> Types<'a> {
         let labelled = types().filter(|entry| entry.class == Class::Enum && !entry.labels.is_empty());
         let enums: Vec<EnumType> = labelled.map(|entry| enum_type(entry, scope, clashes)).collect();
         let enum_ids = enums.iter().enumerate().map(|(index, entry)| (entry.oid, EnumId(index))).collect();
-        Self { by_oid, enum_ids, enums }
+        let composed = types().filter(|entry| entry.class == Class::Composite && !entry.attributes.is_empty());
+        let composites: Vec<CompositeType> = composed.map(|entry| composite_type(entry, scope, clashes)).collect();
+        let composite_ids =
+            composites.iter().enumerate().map(|(index, entry)| (entry.oid, CompositeId(index))).collect();
+        let mut this = Self { by_oid, enum_ids, enums, composite_ids, composites };
+        // One may be a part of another, so that all have ids before any has parts.
+        for index in 0..this.composites.len() {
+            this.composites[index].attributes = this.attributes(this.composites[index].oid, clashes);
+        }
+        this
+    }
+
+    fn attributes(&self, oid: u32, clashes: &mut Vec<String>) -> Vec<Attribute> {
+        let Some(entry) = self.by_oid.get(&oid) else { return Vec::new() };
+        let mut fields = Scope::default();
+        let attribute = |attribute: &CatalogAttribute| Attribute {
+            name: attribute.name.clone(),
+            field: fields.take(
+                &names::field(&attribute.name),
+                clashes,
+                &format!("part {}.\"{}\"", entry.name.quoted(), attribute.name),
+            ),
+            kind: self.kind(attribute.type_oid, attribute.dimensions),
+            version: attribute.version.clone(),
+            comment: description(attribute.comment.as_deref()),
+        };
+        entry.attributes.iter().map(attribute).collect()
     }
 
     /// The kind of a value of this type, of a column that was declared with so many dimensions.
@@ -101,6 +171,7 @@ impl<'a> Types<'a> {
             return Some(lists);
         }
         let built_in = Kind::of_builtin(oid).or_else(|| self.enum_ids.get(&oid).map(|id| Kind::Enum(*id)));
+        let built_in = built_in.or_else(|| self.composite_ids.get(&oid).map(|id| Kind::Composite(*id)));
         built_in
             .or_else(|| match (&entry.extension, entry.class) {
                 (Some(extension), Class::Base) => Kind::of_extension(extension, &entry.name.name),
@@ -146,7 +217,8 @@ fn with_parts(by_oid: &HashMap<u32, &CatalogType>, types: HashSet<u32>) -> HashS
 
 impl CatalogType {
     fn parts(&self) -> impl Iterator<Item = u32> {
-        self.base.into_iter().chain(self.element)
+        let attributes = self.attributes.iter().map(|attribute| attribute.type_oid);
+        self.base.into_iter().chain(self.element).chain(attributes)
     }
 }
 
@@ -160,8 +232,20 @@ fn enum_type(entry: &CatalogType, scope: &mut Scope, clashes: &mut Vec<String>) 
         version: version.clone(),
     };
     let values = entry.labels.iter().map(value).collect();
-    let comment = super::assemble::description(entry.comment.as_deref());
+    let comment = description(entry.comment.as_deref());
     EnumType { oid: entry.oid, sql: entry.name.clone(), type_name, comment, values }
+}
+
+/// Without its parts.
+fn composite_type(entry: &CatalogType, scope: &mut Scope, clashes: &mut Vec<String>) -> CompositeType {
+    let what = format!("composite type {}", entry.name.quoted());
+    CompositeType {
+        oid: entry.oid,
+        sql: entry.name.clone(),
+        type_name: named(entry, &["", "Input", "Filter", "ListFilter"], scope, clashes, &what),
+        comment: description(entry.comment.as_deref()),
+        attributes: Vec::new(),
+    }
 }
 
 /// The first name of which all that it gives rise to are free.

@@ -10,6 +10,7 @@ use super::coerce::{self, Variables};
 use crate::error::{Code, Error};
 use crate::input::Input;
 use crate::schema::{Meaning, Schema};
+use crate::selection::{ValueField, ValueSelection};
 
 /// A selected field.
 #[derive(Debug, Clone)]
@@ -50,6 +51,27 @@ impl Field {
             Children::Object(fields) => fields,
             Children::None | Children::Abstract(_) => &[],
         }
+    }
+
+    /// What is selected of a composite value; `None` for a value without parts.
+    ///
+    /// # Errors
+    /// A defect: a field that is no part of such a value.
+    pub fn value_selection(&self) -> Result<Option<ValueSelection>, Error> {
+        let Children::Object(fields) = &self.children else { return Ok(None) };
+        let field = |field: &Field| {
+            let content = match (field.meaning, field.value_selection()?) {
+                (Meaning::Typename, _) => ValueField::Typename,
+                (Meaning::Attribute(index), None) => ValueField::Attribute(index),
+                (Meaning::Attribute(index), Some(inner)) => ValueField::Composite(index, inner),
+                _ => {
+                    let message = format!("`{}` is no part of a composite value", field.name);
+                    return Err(Error::new(Code::Internal, message));
+                }
+            };
+            Ok((field.key.clone(), content))
+        };
+        Ok(Some(ValueSelection { fields: fields.iter().map(field).collect::<Result<_, _>>()? }))
     }
 
     /// The value of an argument, checked against its type; `None` if it was not given.

@@ -74,7 +74,13 @@ impl<'a> Rows<'a> {
                     let column = table.column(id);
                     let reference = Statement::column_reference(alias, &column.name);
                     let model = self.planner.model();
-                    sql.expression(&selection::json_expression(model, &column.kind, &reference));
+                    match field.value_selection()? {
+                        Some(parts) => {
+                            check_keys(field.fields())?;
+                            sql.expression(&selection::selected_expression(model, &column.kind, &parts, &reference))
+                        }
+                        None => sql.expression(&selection::json_expression(model, &column.kind, &reference)),
+                    };
                 }
                 Meaning::Relation(id) => {
                     let parent = Parent { alias, table, relation: table.relation(id) };
@@ -114,11 +120,21 @@ pub(super) fn write_typename(name: &str, sql: &mut Statement) {
 
 /// Prints ` AS "key"`.
 pub(super) fn write_key(field: &Field, sql: &mut Statement) -> Result<(), Error> {
+    check_key(field)?;
+    sql.keyword(" AS ").identifier(&field.key);
+    Ok(())
+}
+
+/// The same of the fields of a composite value, and of those within them.
+fn check_keys(fields: &[Field]) -> Result<(), Error> {
+    fields.iter().try_for_each(|field| check_key(field).and_then(|()| check_keys(field.fields())))
+}
+
+fn check_key(field: &Field) -> Result<(), Error> {
     if field.key.len() > LONGEST_KEY {
         let message =
             format!("the response key `{}` is longer than {LONGEST_KEY} bytes: use a shorter alias", field.key);
         return Err(Error::new(Code::ResponseKeyTooLong, message));
     }
-    sql.keyword(" AS ").identifier(&field.key);
     Ok(())
 }

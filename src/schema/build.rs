@@ -6,7 +6,7 @@ use async_graphql::dynamic::{
 };
 
 use super::meaning::{Meaning, Meanings};
-use super::{changes, rows, scalars, writes};
+use super::{changes, composites, rows, scalars, writes};
 use crate::model::{Column, Model, Table};
 
 /// The schema being built.
@@ -66,7 +66,7 @@ pub(super) fn stream(name: &str, ty: TypeRef) -> SubscriptionField {
 
 /// An argument or input field for a column.
 pub(super) fn column_input(model: &Model, column: &Column, required: bool) -> InputValue {
-    let value = InputValue::new(&column.field, scalars::value_type(model, &column.kind, required));
+    let value = InputValue::new(&column.field, scalars::input_type(model, &column.kind, required));
     match &column.comment {
         Some(comment) => value.description(comment),
         None => value,
@@ -91,6 +91,7 @@ pub(super) fn build(model: &Model) -> (dynamic::SchemaBuilder, Meanings) {
         has_subscription: false,
     };
     scalars::register(&mut schema, model);
+    composites::register(&mut schema, model);
     for (id, table) in model.tables() {
         // GraphQL has no type without fields.
         if table.columns().next().is_none() {

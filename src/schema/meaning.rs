@@ -46,6 +46,8 @@ pub enum Meaning {
     SyncRows(TableId),
     /// A column of a row, or of a row's key.
     Column(ColumnId),
+    /// A part of a composite value, by its index in the type.
+    Attribute(usize),
     /// A related row or rows.
     Relation(RelationId),
     /// A field of a connection.

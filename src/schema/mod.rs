@@ -3,6 +3,7 @@
 
 mod build;
 mod changes;
+mod composites;
 mod introspection;
 mod meaning;
 mod rows;

@@ -1,5 +1,7 @@
 //! The types that every schema has: scalars, their filters, orders, pages, and the words of changes.
 
+use std::collections::HashSet;
+
 use async_graphql::dynamic::{Enum, EnumItem, InputObject, InputValue, Object, Scalar, TypeRef};
 
 use super::build::{Builder, constant};
@@ -93,9 +95,9 @@ const RESETS: [(&str, &str); 6] = [
 pub(super) fn register(schema: &mut Builder, model: &Model) {
     let kinds = kinds(model);
     // What no column has is left out, as introspection leaves it out; positions and cursors are always there.
-    let used = |name: &str| {
-        matches!(name, "Cursor" | "Sequence" | "DateTime") || kinds.iter().any(|kind| element_name(model, kind) == name)
-    };
+    let parts = model.composites.iter().flat_map(|composite| &composite.attributes).map(|attribute| &attribute.kind);
+    let names: HashSet<String> = kinds.iter().chain(parts).map(|kind| element_name(model, kind)).collect();
+    let used = |name: &str| matches!(name, "Cursor" | "Sequence" | "DateTime") || names.contains(name);
     for (name, description, specification) in SCALARS.into_iter().filter(|(name, ..)| used(name)) {
         let scalar = Scalar::new(name).description(description);
         schema.register(match specification {
@@ -115,7 +117,7 @@ pub(super) fn register(schema: &mut Builder, model: &Model) {
         ],
     ));
     page_info(schema);
-    let mut done = std::collections::HashSet::new();
+    let mut done = HashSet::new();
     for kind in kinds {
         if done.insert(filter_name(model, &kind)) {
             schema.register(filter(model, &kind));
@@ -167,6 +169,7 @@ fn page_info(schema: &mut Builder) {
 pub(super) fn element_name(model: &Model, kind: &Kind) -> String {
     match kind {
         Kind::Enum(id) => model.enum_type(*id).type_name.clone(),
+        Kind::Composite(id) => model.composite(*id).type_name.clone(),
         Kind::Array(element) => element_name(model, element),
         scalar => scalar.scalar().unwrap_or("Opaque").to_owned(),
     }
@@ -174,9 +177,27 @@ pub(super) fn element_name(model: &Model, kind: &Kind) -> String {
 
 /// The GraphQL type of a value of this kind.
 pub(super) fn value_type(model: &Model, kind: &Kind, required: bool) -> TypeRef {
+    listed(kind, element_name(model, kind), required)
+}
+
+/// The GraphQL type of a value of this kind that a client gives.
+pub(super) fn input_type(model: &Model, kind: &Kind, required: bool) -> TypeRef {
+    listed(kind, input_name(model, kind), required)
+}
+
+fn input_name(model: &Model, kind: &Kind) -> String {
+    let name = element_name(model, kind);
+    if matches!(kind.element(), Kind::Composite(_)) { format!("{name}Input") } else { name }
+}
+
+fn listed(kind: &Kind, name: String, required: bool) -> TypeRef {
     let ty = match kind {
-        Kind::Array(element) => TypeRef::List(Box::new(value_type(model, element, false))),
-        _ => TypeRef::named(element_name(model, kind)),
+        // Values of several dimensions are read as one list: see `selection`.
+        Kind::Array(element) if !matches!(element.element(), Kind::Composite(_)) => {
+            TypeRef::List(Box::new(listed(element, name, false)))
+        }
+        Kind::Array(_) => TypeRef::named_list(name),
+        _ => TypeRef::named(name),
     };
     if required { TypeRef::NonNull(Box::new(ty)) } else { ty }
 }
@@ -198,8 +219,8 @@ fn filter(model: &Model, kind: &Kind) -> InputObject {
     Operator::offered(kind).into_iter().fold(filter, |filter, operator| {
         let ty = match operator.operand() {
             Operand::Boolean => TypeRef::named("Boolean"),
-            Operand::Value => value_type(model, kind, false),
-            Operand::Values => TypeRef::named_nn_list(element_name(model, kind)),
+            Operand::Value => input_type(model, kind, false),
+            Operand::Values => TypeRef::named_nn_list(input_name(model, kind)),
             Operand::Text => TypeRef::named("String"),
             Operand::Texts => TypeRef::named_nn_list("String"),
         };

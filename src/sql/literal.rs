@@ -35,6 +35,14 @@ pub fn hstore_literal(entries: &[(String, Option<String>)]) -> String {
     entries.iter().map(entry).collect::<Vec<_>>().join(", ")
 }
 
+/// The text form of a value of a composite type with these parts.
+/// <https://www.postgresql.org/docs/current/rowtypes.html#ROWTYPES-IO-SYNTAX>
+pub fn record_literal(parts: &[Option<String>]) -> String {
+    let quote = |text: &String| format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\"\""));
+    let parts: Vec<String> = parts.iter().map(|part| part.as_ref().map_or_else(String::new, quote)).collect();
+    format!("({})", parts.join(","))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

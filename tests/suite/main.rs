@@ -2,6 +2,7 @@
 
 mod alter;
 mod client;
+mod composites;
 mod filters;
 mod golden;
 mod hostile;

@@ -1,9 +1,9 @@
 //! One value, one text: what a query reads of a row is, byte for byte, what a subscription writes from the text that
 //! Postgres puts out for it.
 
-use everwire::model::{self, ColumnId, Table};
+use everwire::model::{self, ColumnId, Kind, Model, Table};
 use everwire::request;
-use everwire::selection::{RowField, RowSelection};
+use everwire::selection::{RowField, RowSelection, ValueField, ValueSelection};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use reqwest::Client;
@@ -190,7 +190,19 @@ const TYPES: &[(&str, &[&str])] = &[
     ("tsvector", &["'a':1 'b''c':2A"]),
     ("xml", &["<a b=\"c\">é</a>", "", "<?xml version=\"1.0\" encoding=\"UTF-8\"?><a/>"]),
     ("pair", &["(1,)", "(,\"a \"\"b\"\"\")", "(,)"]),
-    ("pair[]", &["{}", "{\"(1,a)\",NULL}"]),
+    ("pair[]", &["{}", "{\"(1,a)\",NULL}", "{{\"(1,a)\"},{\"(,)\"}}", "[3:3]={\"(1,)\"}"]),
+    ("pair_domain", &["(1,a)"]),
+    ("pair_domain[]", &["{\"(1,a)\",NULL}"]),
+    (
+        "place",
+        &[
+            "(,,,,,,,,,,,)",
+            "(\"a, \"\"b\"\" \\\\ (c)\",\"(1,2)\",\"(7,\"\"x\"\"\"\"y\"\")\",\"{\"\"(1,a)\"\",NULL}\",\"{a,\"\"b c\"\",NULL}\",2026-01-31,1.50,\"2026-01-31 12:30:00+01\",\"not so fine\",\"{\"\"a\"\": [1, null]}\",\"\"\"a\"\"=>NULL\",\"[1.0,2)\")",
+            "(\"\",\"(NaN,0)\",\"(,)\",{},{},infinity,NaN,-infinity,fine,null,\"\",empty)",
+        ],
+    ),
+    ("place[]", &["{}", "{NULL,\"(a,,\\\"(1,b)\\\",,,,,,,,,)\"}"]),
+    ("nasty_before", &["(1,x)"]),
     ("oid", &["4294967295", "0"]),
     ("regclass", &["pg_catalog.pg_class"]),
     ("boolean[]", &["{}", "{t,f,NULL}", "{{t},{f}}"]),
@@ -265,7 +277,10 @@ const PREPARE: &str = "CREATE TYPE mood AS ENUM ('fine', 'not so fine', 'it''s',
      CREATE DOMAIN hstore_domain AS hstore; CREATE DOMAIN price AS numeric(10,2); CREATE DOMAIN nested_domain AS price; \
      CREATE DOMAIN char_domain AS char(4); CREATE DOMAIN range_domain AS int4range; \
      CREATE TYPE spans AS RANGE (subtype = float8); \
-     CREATE TYPE pair AS (a int, b text)";
+     CREATE TYPE pair AS (a int, b text); CREATE DOMAIN pair_domain AS pair; \
+     CREATE TYPE place AS (label text, at point, pair pair, pairs pair[], tags text[], \"Due Date\" date, price numeric, \
+       stamp timestamptz, mood mood, doc jsonb, keys hstore, span numrange); \
+     CREATE TABLE nasty_before (id int PRIMARY KEY, b varchar(5))";
 
 /// A table with a column of each type, and in its rows each of their values, NULL, and random text.
 async fn fill(pool: &PgPool, random: &mut StdRng) {
@@ -347,7 +362,7 @@ async fn a_row_reads_the_same_from_a_query_and_from_the_log() {
         for (column, _) in table.columns() {
             let text = output(row, column.0);
             let expected = written(&model, table, column, text.as_deref());
-            let query = format!("{{ {}(id: {id}) {{ {} }} }}", table.names.one, table.column(column).field);
+            let query = format!("{{ {}(id: {id}) {{ {} }} }}", table.names.one, selected(&model, table, column));
             if id < 15 {
                 let found = ask(&http, &server.base, &query).await;
                 if found != expected {
@@ -357,13 +372,13 @@ async fn a_row_reads_the_same_from_a_query_and_from_the_log() {
             }
         }
         // All at once: a row of the whole table.
-        let selection = table.columns().map(|(id, column)| (column.field.clone(), RowField::Column(id)));
+        let selection = table.columns().map(|(id, column)| (column.field.clone(), content(&model, table, id)));
         let selection = RowSelection { fields: selection.collect() };
         let texts: Vec<Option<String>> = (0..row.len()).map(|column| output(row, column)).collect();
         let mut json = format!(r#"{{"data":{{"{}":"#, table.names.one).into_bytes();
         selection.write_json(&model, table, "", &|id: ColumnId| texts[id.0].as_deref(), &mut json);
         json.extend_from_slice(b"}}");
-        let fields: Vec<&str> = table.columns().map(|(_, column)| column.field.as_str()).collect();
+        let fields: Vec<String> = table.columns().map(|(id, _)| selected(&model, table, id)).collect();
         let query = format!("{{ {}(id: {id}) {{ {} }} }}", table.names.one, fields.join(" "));
         let found = ask(&http, &server.base, &query).await;
         if found.as_bytes() != json && wrong.is_empty() {
@@ -373,8 +388,37 @@ async fn a_row_reads_the_same_from_a_query_and_from_the_log() {
     assert!(wrong.is_empty(), "{} values differ:\n{}", wrong.len(), wrong.join("\n"));
 }
 
-fn written(model: &model::Model, table: &Table, column: ColumnId, text: Option<&str>) -> String {
-    let fields = vec![(table.column(column).field.clone(), RowField::Column(column))];
+/// A column with all that is in it, as a selection.
+fn content(model: &Model, table: &Table, id: ColumnId) -> RowField {
+    parts(model, &table.column(id).kind).map_or(RowField::Column(id), |parts| RowField::Composite(id, parts))
+}
+
+fn parts(model: &Model, kind: &Kind) -> Option<ValueSelection> {
+    let Kind::Composite(id) = kind.element() else { return None };
+    let attributes = model.composite(*id).attributes.iter().enumerate();
+    let fields = attributes.map(|(index, attribute)| {
+        let inner = parts(model, &attribute.kind);
+        let content = inner.map_or(ValueField::Attribute(index), |inner| ValueField::Composite(index, inner));
+        (attribute.field.clone(), content)
+    });
+    Some(ValueSelection { fields: fields.chain([("type".to_owned(), ValueField::Typename)]).collect() })
+}
+
+/// The same in GraphQL.
+fn selected(model: &Model, table: &Table, id: ColumnId) -> String {
+    let column = table.column(id);
+    field(model, &column.field, &column.kind)
+}
+
+fn field(model: &Model, name: &str, kind: &Kind) -> String {
+    let Kind::Composite(id) = kind.element() else { return name.to_owned() };
+    let attributes = model.composite(*id).attributes.iter();
+    let fields: Vec<String> = attributes.map(|attribute| field(model, &attribute.field, &attribute.kind)).collect();
+    format!("{name} {{ {} type: __typename }}", fields.join(" "))
+}
+
+fn written(model: &Model, table: &Table, column: ColumnId, text: Option<&str>) -> String {
+    let fields = vec![(table.column(column).field.clone(), content(model, table, column))];
     let mut json = format!(r#"{{"data":{{"{}":"#, table.names.one).into_bytes();
     RowSelection { fields }.write_json(model, table, "", &|_| text, &mut json);
     json.extend_from_slice(b"}}");

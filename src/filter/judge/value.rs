@@ -80,6 +80,7 @@ pub(super) fn read(kind: &Kind, text: &str) -> Option<Value> {
         | Kind::Time
         | Kind::Bytes
         | Kind::Array(_)
+        | Kind::Composite(_)
         | Kind::HStore
         | Kind::Printed(Printed::MacAddr | Printed::BitString | Printed::Money | Printed::Xml | Printed::TsVector)
         | Kind::Opaque

@@ -1,0 +1,191 @@
+//! Values of composite types: read, written and followed part by part, in arrays and within each other; and what becomes
+//! of them when their type is altered.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use sqlx::{AssertSqlSafe, PgPool, raw_sql};
+
+use crate::client::Client;
+use crate::world::{Server, World};
+
+const TABLES: &str = "
+    CREATE TYPE spot AS (latitude numeric, longitude double precision);
+    COMMENT ON TYPE spot IS 'A place on a map.';
+    CREATE TYPE address AS (street text, \"zip code\" varchar(10), spot spot, since date, tags text[], notes jsonb);
+    COMMENT ON COLUMN address.street IS 'With its number.';
+    CREATE DOMAIN home AS address CHECK ((VALUE).street IS DISTINCT FROM '');
+    CREATE TABLE shop (id int PRIMARY KEY, name text, main address, others address[], home home);";
+
+const ALL: &str = "main { street zip: zipCode spot { latitude longitude kind: __typename } since tags notes }
+    others { street spot { longitude } } home { street }";
+
+struct Target {
+    server: Server,
+    http: reqwest::Client,
+    pool: PgPool,
+}
+
+impl Target {
+    async fn start() -> Self {
+        let world = World::start().await;
+        let pool = world.pool().await;
+        raw_sql(TABLES).execute(&pool).await.expect("tables");
+        let flags = ["--progress-interval", "3600", "--watch-schema", "on"];
+        Self { server: Server::over(world, &flags).await, http: reqwest::Client::new(), pool }
+    }
+
+    async fn send(&self, query: &str) -> Value {
+        let request = self.http.post(format!("{}/graphql", self.server.base)).json(&json!({ "query": query }));
+        request.send().await.expect("an answer").json().await.expect("JSON")
+    }
+
+    async fn data(&self, query: &str) -> Value {
+        let mut answer = self.send(query).await;
+        assert!(answer.get("errors").is_none(), "{answer} for {query}");
+        answer["data"].take()
+    }
+
+    async fn run(&self, sql: &str) {
+        raw_sql(AssertSqlSafe(sql.to_owned())).execute(&self.pool).await.expect("SQL that runs");
+    }
+
+    async fn ask(&self, sql: &str) -> Vec<Option<String>> {
+        sqlx::query_scalar(AssertSqlSafe(sql.to_owned())).fetch_all(&self.pool).await.expect("rows")
+    }
+}
+
+fn shop() -> Value {
+    json!({
+        "main": {
+            "street": "Lane \"7\", (b)\\\\",
+            "zip": null,
+            "spot": { "latitude": "48.20", "longitude": 16.5, "kind": "Spot" },
+            "since": "2026-01-31",
+            "tags": ["a,b", null, "\""],
+            "notes": { "a": [1, "x"] },
+        },
+        "others": [{ "street": null, "spot": { "longitude": null } }, null, { "street": "", "spot": null }],
+        "home": { "street": "Hill" },
+    })
+}
+
+const CREATE: &str = r#"mutation { createShop(shop: {id: 1, name: "one",
+    main: {street: "Lane \"7\", (b)\\\\", spot: {latitude: 48.20, longitude: 16.5}, since: "2026-01-31",
+           tags: ["a,b", null, "\""], notes: {a: [1, "x"]}},
+    others: [{spot: {}}, null, {street: ""}], home: {street: "Hill"}})"#;
+
+#[tokio::test]
+async fn a_composite_value_is_written_read_and_followed_part_by_part() {
+    let target = Target::start().await;
+    let mut client = Client::ready(&target.server.base).await;
+    let changes = format!(
+        "changes {{ ... on ShopPut {{ shop {{ {ALL} }} }} ... on ShopPatch {{ changed patch {{ home {{ street }} }} shop {{ {ALL} }} }} }}"
+    );
+    client.subscribe("1", &format!("subscription {{ shops {{ reset {changes} }} }}")).await;
+    client.expect("next", "1").await;
+
+    let created = target.data(&format!("{CREATE} {{ {ALL} }} }}")).await;
+    assert_eq!(created["createShop"], shop());
+    assert_eq!(
+        target.ask("SELECT main::text FROM shop").await,
+        [Some(
+            r#"("Lane ""7"", (b)\\\\",,"(48.20,16.5)",2026-01-31,"{""a,b"",NULL,""\\""""}","{""a"": [1, ""x""]}")"#
+                .to_owned()
+        )]
+    );
+    assert_eq!(target.data(&format!("{{ shop(id: 1) {{ {ALL} }} }}")).await["shop"], shop());
+    let put = client.expect("next", "1").await;
+    assert_eq!(put["data"]["shops"]["changes"][0]["shop"], shop());
+
+    // A composite value is replaced as a whole; a part that is left out is null.
+    let patched =
+        target.data(&format!("mutation {{ patchShop(id: 1, patch: {{home: {{zipCode: \"9\"}}}}) {{ {ALL} }} }}")).await;
+    let mut expected = shop();
+    expected["home"]["street"] = Value::Null;
+    assert_eq!(patched["patchShop"], expected);
+    let patch = &client.expect("next", "1").await["data"]["shops"]["changes"][0];
+    assert_eq!((&patch["changed"], &patch["patch"]["home"]), (&json!(["home"]), &json!({ "street": null })));
+    assert_eq!(patch["shop"], expected);
+
+    // No value is another thing than a value of nothing but nulls.
+    let cleared = "mutation { patchShop(id: 1, patch: {main: {}, others: [], home: null}) { main { street } others { street } home { street } } }";
+    let cleared = target.data(cleared).await;
+    assert_eq!(cleared["patchShop"], json!({ "main": { "street": null }, "others": [], "home": null }));
+    let patch = &client.expect("next", "1").await["data"]["shops"]["changes"][0];
+    assert_eq!((&patch["shop"]["main"]["street"], &patch["shop"]["others"]), (&Value::Null, &json!([])));
+    assert_eq!(patch["shop"]["home"], Value::Null);
+}
+
+#[tokio::test]
+async fn composite_values_are_compared_as_a_whole_and_checked_by_postgres() {
+    let target = Target::start().await;
+    target.data(&format!("{CREATE} {{ id }} }}")).await;
+    target.data("mutation { createShop(shop: {id: 2, home: {street: \"Hill\", tags: []}}) { id } }").await;
+    let found = |condition: &str| format!("{{ shops(where: {{{condition}}}) {{ nodes {{ id }} }} }}");
+    let ids = |ids: &[i32]| {
+        let nodes: Vec<Value> = ids.iter().map(|id| json!({ "id": id })).collect();
+        json!({ "shops": { "nodes": nodes } })
+    };
+    assert_eq!(target.data(&found("home: {eq: {street: \"Hill\"}}")).await, ids(&[1]));
+    assert_eq!(target.data(&found("home: {ne: {street: \"Hill\"}}")).await, ids(&[2]));
+    assert_eq!(target.data(&found("main: {isNull: true}")).await, ids(&[2]));
+    assert_eq!(target.data(&found("others: {eq: [{spot: {}}, null, {street: \"\"}]}")).await, ids(&[1]));
+
+    let mut client = Client::ready(&target.server.base).await;
+    let query = "subscription { shops(where: {home: {eq: {street: \"Hill\"}}}) { changes { key { id } } } }";
+    client.subscribe("1", query).await;
+    assert_eq!(client.expect("next", "1").await["data"]["shops"]["changes"], json!([{ "key": { "id": 1 } }]));
+    target.data("mutation { patchShop(id: 2, patch: {home: {street: \"Hill\"}}) { id } }").await;
+    assert_eq!(client.expect("next", "1").await["data"]["shops"]["changes"], json!([{ "key": { "id": 2 } }]));
+
+    let refused = target.send("mutation { patchShop(id: 1, patch: {home: {street: \"\"}}) { id } }").await;
+    assert_eq!(refused["errors"][0]["extensions"]["code"], "DATA_CHECK", "{refused}");
+    for wrong in ["main: \"(a)\"", "main: {road: 1}", "main: {street: \"a\\u0000\"}"] {
+        let refused = target.send(&format!("mutation {{ patchShop(id: 1, patch: {{{wrong}}}) {{ id }} }}")).await;
+        assert!(refused["errors"][0]["extensions"]["code"].is_string(), "{wrong}: {refused}");
+    }
+    let whole = target.send("{ shop(id: 1) { main } }").await;
+    assert_eq!(whole["errors"][0]["extensions"]["code"], "GRAPHQL_VALIDATION_FAILED");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_altered_type_is_another_value() {
+    let target = Target::start().await;
+    target.data(&format!("{CREATE} {{ id }} }}")).await;
+    let mut client = Client::ready(&target.server.base).await;
+    let query = "subscription { shops { reset changes { ... on ShopPut { shop { main { street } } } } } }";
+    client.subscribe("1", query).await;
+    assert_eq!(client.expect("next", "1").await["data"]["shops"]["reset"], "START");
+    client.subscribe("2", "subscription { shops { reset changes { ... on ShopPatch { shop { name } } } } }").await;
+    assert_eq!(client.expect("next", "2").await["data"]["shops"]["reset"], "START");
+
+    target.run("ALTER TYPE address ADD ATTRIBUTE floor int, DROP ATTRIBUTE \"zip code\" CASCADE").await;
+    let again = client.expect("next", "1").await;
+    assert_eq!(again["data"]["shops"]["reset"], "SCHEMA");
+    assert_eq!(again["data"]["shops"]["changes"][0]["shop"]["main"]["street"], "Lane \"7\", (b)\\\\");
+
+    let patch = "mutation { patchShop(id: 1, patch: {name: \"two\", main: {street: \"A\", floor: 3}}) { main { street floor tags } } }";
+    let expected = json!({ "main": { "street": "A", "floor": 3, "tags": null } });
+    assert_eq!(until_known(&target, patch).await["patchShop"], expected);
+    // Who does not look at it is not disturbed.
+    let mut messages = [client.next_message().await, client.next_message().await];
+    messages.sort_by_key(|message| message["id"].to_string());
+    assert_eq!(messages[0]["payload"]["data"]["shops"], json!({ "reset": null, "changes": [{}] }));
+    assert_eq!(
+        messages[1]["payload"]["data"]["shops"],
+        json!({ "reset": null, "changes": [{ "shop": { "name": "two" } }] })
+    );
+}
+
+/// The schema becomes another a moment after the database did.
+async fn until_known(target: &Target, query: &str) -> Value {
+    for _ in 0..500 {
+        let mut answer = target.send(query).await;
+        if answer.get("errors").is_none() {
+            return answer["data"].take();
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("never answered: {query}: {}", target.send(query).await);
+}
