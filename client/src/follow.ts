@@ -28,6 +28,9 @@ export interface Follower {
 }
 
 const LONGEST_PAUSE = 5_000;
+const PROBE: Request = { query: 'query { __typename }' };
+/** The server reads what a client missed from memory. */
+const QUIET = 300;
 /** So often a gap is tried to be closed from the same position, before a new copy is asked for. */
 const PATIENCE = 3;
 
@@ -91,11 +94,15 @@ export class Follow implements WireUser {
     this.#set({ status: position === null ? 'connecting' : 'catching up' });
     // What a subscription that was given up still says is not heard.
     let isCurrent = true;
+    let isSilent = true;
     const heard = (act: () => void): void => {
       if (isCurrent) act();
     };
     const end = this.#wire.run(request, {
-      next: (response) => heard(() => this.#hear(stream, response)),
+      next: (response) => {
+        isSilent = false;
+        heard(() => this.#hear(stream, response));
+      },
       error: (error) => heard(() => this.#trouble(error)),
       complete: () => heard(() => this.#trouble(new EverwireError('UNAVAILABLE', 'the server ended the subscription'))),
     });
@@ -103,6 +110,17 @@ export class Follow implements WireUser {
       isCurrent = false;
       end();
     };
+    // Where there was nothing to catch up with nothing comes: then the server's answer to a question after it shows that
+    // it has read the subscription, and silence that there is no more.
+    if (position === null) return;
+    const quiet = (): void => {
+      if (isSilent) this.#set({ status: 'live' });
+    };
+    this.#wire.run(PROBE, {
+      next: () => heard(() => isSilent && (this.#timer = setTimeout(() => heard(quiet), QUIET))),
+      error: () => undefined,
+      complete: () => undefined,
+    });
   }
 
   #hear(stream: Stream, response: Response): void {

@@ -74,9 +74,10 @@ test.each([
   { isNumbered: false, by: 'with `previous` alone' },
 ])('lost, repeated, late, cut: noticed and healed, $by', async ({ isNumbered }) => {
   await fc.assert(
-    fc.asyncProperty(fc.array(step, { maxLength: 25 }), fc.array(fate, { maxLength: 40 }), async (steps, fates) => {
+    fc.asyncProperty(fc.array(step, { maxLength: 25 }), fc.array(fate, { maxLength: 40 }), fc.boolean(), async (steps, fates, isTalkative) => {
       const server = new FakeServer();
       server.isNumbered = isNumbered;
+      server.isTalkative = isTalkative;
       server.commit([{ id: 'a', to: { text: '0', inside: true } }, { id: 'b', to: { text: '0', inside: true } }, { id: 'c', to: { text: '0', inside: true } }]);
       const left = [...fates];
       server.fate = () => left.shift() ?? 'arrives';

@@ -51,6 +51,8 @@ export class FakeServer {
   fate: () => Fate = () => 'arrives';
   /** Whether messages carry their numbers: without, only `previous` tells of a loss. */
   isNumbered = true;
+  /** Whether a subscription that goes on with nothing new is told so at once. */
+  isTalkative = true;
   /** Whether connections are accepted. */
   isUp = true;
   /** Errors for the next mutations. */
@@ -267,6 +269,7 @@ export class FakeSocket {
   readonly #told = new Map<string, string>();
   #number = 0;
   #late: Frame[] = [];
+  #isFrozen = false;
 
   constructor(server: FakeServer) {
     this.#server = server;
@@ -281,7 +284,7 @@ export class FakeSocket {
 
   send(text: string): void {
     const frame = JSON.parse(text) as Frame;
-    if (this.readyState !== 1) return;
+    if (this.readyState !== 1 || this.#isFrozen) return;
     if (frame.type === 'connection_init') this.#deliver({ type: 'connection_ack' });
     if (frame.type === 'ping') this.#deliver({ type: 'pong' });
     if (frame.type === 'complete') this.#told.delete(String(frame.id));
@@ -290,6 +293,11 @@ export class FakeSocket {
 
   close(code = 1000, reason = ''): void {
     this.#close(code, reason);
+  }
+
+  /** Nothing comes through any more, and nobody is told. */
+  freeze(): void {
+    this.#isFrozen = true;
   }
 
   /** As the network does it. */
@@ -317,6 +325,8 @@ export class FakeSocket {
     if (query.includes('__type(')) {
       const fields = [{ name: 'id', type: { name: null, ofType: { name: this.#server.keyScalar } } }];
       this.#answer(id, { data: { __type: { fields } } });
+    } else if (query.startsWith('query')) {
+      this.#answer(id, { data: { __typename: 'Query' } });
     } else if (query.startsWith('mutation')) {
       // The fate is that of the answer: the write took effect before.
       this.#answer(id, this.#server.mutate(query, variables));
@@ -327,7 +337,8 @@ export class FakeSocket {
       const since = (variables['since'] ?? null) as string | null;
       this.#told.set(id, since ?? this.#server.position);
       const messages = this.#server.after(since);
-      this.#send(id, messages.length > 0 ? messages : [this.#server.nothing(since ?? '')]);
+      const nothing = this.#server.isTalkative ? [this.#server.nothing(since ?? '')] : [];
+      this.#send(id, messages.length > 0 ? messages : nothing);
     }
   }
 
@@ -365,7 +376,7 @@ export class FakeSocket {
 
   #deliver(frame: Frame): void {
     setTimeout(() => {
-      if (this.readyState === 1) this.onmessage?.({ data: JSON.stringify(frame) });
+      if (this.readyState === 1 && !this.#isFrozen) this.onmessage?.({ data: JSON.stringify(frame) });
     }, 0);
   }
 
