@@ -6,6 +6,9 @@ WORKDIR /source/web
 COPY web/package.json web/package-lock.json web/.npmrc* ./
 RUN npm ci --no-audit --no-fund
 COPY web/ ./
+# The board is built with the client package as it stands here, and checked against the schema.
+COPY client/src ../client/src
+COPY schema.graphql ../
 RUN npm run build
 
 FROM rust:1.95-slim-bookworm AS build

@@ -15,7 +15,8 @@ PROFILE ?= dev
 # Each job of a build in Rust takes up to 2 GB of memory.
 export CARGO_BUILD_JOBS ?= 2
 
-WEB_SOURCES := $(wildcard web/*.json web/*.ts web/*.html) $(shell find web/src -type f 2>/dev/null)
+WEB_SOURCES := schema.graphql $(wildcard web/*.json web/*.ts web/*.html client/src/*.ts) \
+	$(shell find web/src -type f -not -path '*/generated/*' 2>/dev/null)
 
 # An empty database of its own, out of the way of a server that is running. It lies in the folder for temporary
 # files because the user `postgres` must be able to reach it.

@@ -243,7 +243,8 @@ async fn serve_database(
     let http_options = HttpOptions { allowed_origins: options.allowed_origins.clone(), limits: options.limits.clone() };
     let http = Http::new(gateway, http_options, Registry::default());
     if let Ok(address) = listener.local_addr() {
-        tracing::info!("serving http://{address}/graphql (GraphiQL in a browser, GraphQL over HTTP and WebSocket)");
+        tracing::info!("serving http://{address}/graphql (GraphQL over HTTP and WebSocket)");
+        tracing::info!("{}", pages(address));
     }
     let served = http::serve(listener, http, shutdown).await;
     reloading.abort();
@@ -265,6 +266,18 @@ fn request_limits(options: &ServeOptions) -> request::Limits {
     let DocumentLimits { root_fields, cost, .. } = options.documents;
     let ServeOptions { default_rows, max_rows, max_offset, statement_timeout, .. } = *options;
     request::Limits { default_rows, max_rows, max_offset, root_fields, cost, statement_timeout }
+}
+
+/// Where a browser finds something, or what has to be done for it.
+fn pages(address: SocketAddr) -> String {
+    match http::pages::are_built() {
+        true => format!("open http://{address}/ in a browser: the project board, or GraphiQL for other databases"),
+        false => {
+            "the pages for a browser were not built: `make run` builds them, or `npm ci && npm run build` in web/ \
+             before the program is built"
+                .to_owned()
+        }
+    }
 }
 
 async fn bind(address: SocketAddr) -> Result<TcpListener, StartError> {

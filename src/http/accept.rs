@@ -61,6 +61,16 @@ pub(super) fn negotiate(headers: &HeaderMap, offers: &[Media]) -> Option<Media> 
         .map(|(_, offer)| offer)
 }
 
+/// Whether the client takes a body that is compressed by brotli.
+pub(super) fn takes_brotli(headers: &HeaderMap) -> bool {
+    let values = headers.get_all(header::ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).any(|entry| {
+        let (name, weight) = entry.split_once(';').unwrap_or((entry, "q=1"));
+        let weight = weight.trim().strip_prefix("q=").and_then(|weight| weight.parse::<f32>().ok());
+        name.trim().eq_ignore_ascii_case("br") && weight.is_some_and(|weight| weight > 0.0)
+    })
+}
+
 /// One entry of the header.
 struct Range<'a> {
     kind: &'a str,

@@ -136,6 +136,12 @@ impl Gateway {
         Arc::clone(self.documents.get().schema())
     }
 
+    /// Whether this subscription can be followed here: the schema has what it names, and there is a feed.
+    pub fn can_follow(&self, document: &str) -> bool {
+        let known = || self.documents.get().prepare(&Caller::default(), document, None).is_ok();
+        matches!(self.feed, Feed::Running(_)) && known()
+    }
+
     /// Runs a request. Dropping the future abandons the request: a mutation is then done as a whole or not
     /// at all.
     pub async fn run(&self, request: &GraphqlRequest, allowed: Allowed) -> Outcome {

@@ -26,7 +26,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Path, Request, State};
-use axum::http::{Method, StatusCode, header};
+use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{any, get};
 use prometheus_client::encoding::text;
@@ -83,8 +83,8 @@ pub fn router(http: Arc<Http>) -> Router {
         [] => api,
         origins => api.layer(origin::cors(origins.to_vec())),
     };
-    api.route("/", get(|| std::future::ready(Redirect::temporary("/graphql"))))
-        .route("/assets/{*path}", get(|path: Path<String>| std::future::ready(pages::asset(path))))
+    api.route("/", get(front))
+        .route("/assets/{*path}", get(asset))
         .route("/healthz", get(|| std::future::ready("ok")))
         .route("/readyz", get(ready))
         .route("/metrics", get(show_metrics))
@@ -154,6 +154,18 @@ fn kind(request: &Request) -> Kind {
         Method::POST => Kind::Post,
         _ => Kind::Other,
     }
+}
+
+/// The project board where its tables are served; GraphiQL everywhere else.
+async fn front(State(http): State<Arc<Http>>) -> Response {
+    match http.gateway.can_follow(pages::BOARD) {
+        true => pages::board(),
+        false => Redirect::temporary("/graphql").into_response(),
+    }
+}
+
+async fn asset(path: Path<String>, headers: HeaderMap) -> Response {
+    pages::asset(path, &headers)
 }
 
 async fn ready(State(http): State<Arc<Http>>) -> Response {

@@ -1,59 +1,8 @@
 // GraphiQL in a real browser: it shows data and follows changes, asks nobody else, and complains of nothing.
-import { existsSync } from 'node:fs';
-import { tmpdir, userInfo } from 'node:os';
-import path from 'node:path';
-import { chromium, type Browser, type Page } from 'playwright-core';
+import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { BASE, connect, createProject, createTask, HTTP, SOCKET } from './board';
-
-const PLACES = [
-  process.env['CHROMIUM_BIN'] ?? '',
-  '/usr/bin/chromium',
-  '/usr/bin/chromium-browser',
-  '/usr/bin/google-chrome',
-  '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
-];
-const CHROMIUM = PLACES.find((place) => existsSync(place));
-if (!CHROMIUM) console.log('Chromium is missing: GraphiQL is not tested. CHROMIUM_BIN names one elsewhere.');
-
-const FLAGS = [
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-];
-
-/** What the last run looked like. */
-const PICTURE = path.join(tmpdir(), `everwire-clients-of-${userInfo().username}`, 'graphiql.png');
-
-/** What a page did besides showing something. */
-interface Watched {
-  /** Addresses that it asked for something. */
-  addresses: string[];
-  complaints: string[];
-  /** Messages on its sockets, from the server. */
-  received: string[];
-}
-
-function watch(page: Page): Watched {
-  const watched: Watched = { addresses: [], complaints: [], received: [] };
-  page.on('request', (request) => watched.addresses.push(request.url()));
-  page.on('console', (message) => message.type() === 'error' && watched.complaints.push(message.text()));
-  page.on('pageerror', (error) => watched.complaints.push(error.message));
-  page.on('websocket', (socket) => {
-    watched.addresses.push(socket.url());
-    socket.on('framereceived', ({ payload }) => watched.received.push(payload.toString()));
-  });
-  return watched;
-}
-
-function isHere(address: string): boolean {
-  const isOwn = address === SOCKET || new URL(address).origin === BASE;
-  return isOwn || address.startsWith('data:') || address.startsWith('blob:');
-}
+import { BASE, connect, createProject, createTask, HTTP } from './board';
+import { CHROMIUM, isOf, launch, picture, watch } from './browser';
 
 function isIdle(message: string): boolean {
   return message.includes('"changes":[]');
@@ -62,7 +11,7 @@ function isIdle(message: string): boolean {
 describe.skipIf(!CHROMIUM)('GraphiQL', () => {
   let browser: Browser;
   beforeAll(async () => {
-    browser = await chromium.launch({ executablePath: CHROMIUM ?? '', args: FLAGS });
+    browser = await launch();
   }, 60_000);
   afterAll(() => browser.close());
 
@@ -80,8 +29,7 @@ describe.skipIf(!CHROMIUM)('GraphiQL', () => {
       });
     const run = () => page.getByRole('button', { name: /Execute query/ }).click();
 
-    await page.goto(BASE);
-    expect(page.url()).toBe(HTTP);
+    await page.goto(HTTP);
     await run();
     await expect.poll(response).toContain('"name": "Mobile app"');
 
@@ -105,8 +53,8 @@ describe.skipIf(!CHROMIUM)('GraphiQL', () => {
     }
     expect(await response()).toContain('Seen as a change');
 
-    await page.screenshot({ path: PICTURE });
-    expect(watched.addresses.filter((address) => !isHere(address))).toEqual([]);
+    await page.screenshot({ path: picture('graphiql') });
+    expect(watched.addresses.filter((address) => !isOf(BASE, address))).toEqual([]);
     expect(watched.complaints).toEqual([]);
   });
 });

@@ -7,13 +7,14 @@ use everwire::config::Arguments;
 use reqwest::header::{
     ACCEPT, ACCEPT_ENCODING, ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS,
     ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS,
-    ACCESS_CONTROL_REQUEST_METHOD, ALLOW, CONTENT_ENCODING, CONTENT_TYPE, ORIGIN, VARY,
+    ACCESS_CONTROL_REQUEST_METHOD, ALLOW, CONTENT_ENCODING, CONTENT_TYPE, LOCATION, ORIGIN, VARY,
 };
+use reqwest::redirect::Policy;
 use reqwest::{Client, Method, RequestBuilder, Response};
 use serde_json::{Value, json};
 use tokio::io::AsyncReadExt;
 
-use crate::world::Server;
+use crate::world::{Server, World};
 
 const QUERY: &str = "{ tasks(first: 1) { nodes { title } } }";
 const MUTATION: &str = "mutation { patchTask(id: \"00000000-0000-4000-8000-000000000000\", \
@@ -62,6 +63,21 @@ async fn a_query_is_answered_by_post_and_by_get() {
         assert!(body["data"]["tasks"]["nodes"].is_array(), "{body}");
         assert!(body.get("errors").is_none() && body.get("extensions").is_none());
     }
+}
+
+#[tokio::test]
+async fn the_front_is_the_board_where_it_is_served_and_graphiql_elsewhere() {
+    let plain = || Client::builder().redirect(Policy::none()).build().expect("a client");
+    let front = async |server: &Server| send(plain().get(format!("{}/", server.base))).await;
+
+    let (status, response) = front(&server().await).await;
+    assert_eq!(status, 200);
+    assert_eq!(response.headers()[CONTENT_TYPE], "text/html; charset=utf-8");
+
+    let world = World::start().await;
+    sqlx::query("DROP TABLE task_label").execute(&world.pool().await).await.expect("another database");
+    let (status, response) = front(&Server::over(world, &[]).await).await;
+    assert_eq!((status, &response.headers()[LOCATION]), (307, &"/graphql".parse().expect("a header")));
 }
 
 #[tokio::test]

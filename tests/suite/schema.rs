@@ -37,7 +37,7 @@ async fn the_examples_of_the_page_fit_the_schema() {
     let schema = Arc::new(Schema::build(model(&world).await).expect("a valid schema"));
     let documents = Documents::new(schema, Limits::default());
     let mut seen = 0;
-    for entry in fs::read_dir("web/src/board").expect("the examples") {
+    for entry in fs::read_dir("web/src/graphiql/examples").expect("the examples") {
         let path = entry.expect("an entry").path();
         let text = fs::read_to_string(&path).expect("an example");
         let prepared = documents.prepare(&Caller::default(), &text, None);

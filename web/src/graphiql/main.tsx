@@ -2,7 +2,7 @@
 import { GraphiQL } from 'graphiql';
 import { buildClientSchema, type ExecutionResult, type IntrospectionQuery } from 'graphql';
 import { createRoot } from 'react-dom/client';
-import { boardTabs, isBoard, tabsFromSchema, type Tab } from './examples';
+import { boardTabs, isBoard, tabsFromSchema, type Tab } from './tabs';
 import { createFetcher, introspect, post } from './transport';
 import 'graphiql/style.css';
 import './page.css';
@@ -13,6 +13,8 @@ const FIRST_TASK = '{ tasks(first: 1, where: { status: { eq: TODO } }) { nodes {
 interface Start {
   introspection?: ExecutionResult<IntrospectionQuery>;
   tabs: Tab[];
+  /** The project board is served, and its page at `/`. */
+  hasBoard: boolean;
   /** Tabs are remembered in the browser; those of the example database apart from those of yours. */
   storage: Storage;
 }
@@ -20,14 +22,14 @@ interface Start {
 async function prepare(): Promise<Start> {
   try {
     const introspection = await introspect();
-    if (!introspection.data) return { tabs: [], storage: localStorage };
+    if (!introspection.data) return { tabs: [], hasBoard: false, storage: localStorage };
     const schema = buildClientSchema(introspection.data);
     return isBoard(schema)
-      ? { introspection, tabs: boardTabs(await firstTask()), storage: storageUnder('board:') }
-      : { introspection, tabs: tabsFromSchema(schema), storage: localStorage };
+      ? { introspection, tabs: boardTabs(await firstTask()), hasBoard: true, storage: storageUnder('board:') }
+      : { introspection, tabs: tabsFromSchema(schema), hasBoard: false, storage: localStorage };
   } catch {
     // GraphiQL asks again by itself and shows what is wrong.
-    return { tabs: [], storage: localStorage };
+    return { tabs: [], hasBoard: false, storage: localStorage };
   }
 }
 
@@ -49,7 +51,7 @@ function storageUnder(prefix: string): Storage {
   };
 }
 
-const { introspection, tabs, storage } = await prepare();
+const { introspection, tabs, hasBoard, storage } = await prepare();
 const root = document.getElementById('graphiql');
 if (root) {
   createRoot(root).render(
@@ -60,7 +62,9 @@ if (root) {
       storage={storage}
       shouldPersistHeaders={false}
     >
-      <GraphiQL.Logo>Everwire</GraphiQL.Logo>
+      <GraphiQL.Logo>
+        Everwire{hasBoard && <a href="/">Board</a>}
+      </GraphiQL.Logo>
     </GraphiQL>,
   );
 }

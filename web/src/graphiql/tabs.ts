@@ -14,9 +14,9 @@ import {
   type GraphQLField,
   type GraphQLSchema,
 } from 'graphql';
-import board from './board/board.graphql?raw';
-import live from './board/live.graphql?raw';
-import start from './board/start.graphql?raw';
+import board from './examples/board.graphql?raw';
+import live from './examples/live.graphql?raw';
+import start from './examples/start.graphql?raw';
 
 export interface Tab {
   query: string;
