@@ -7,7 +7,15 @@ export default defineConfig({
     expect: { poll: { interval: 10, timeout: 20_000 } },
     projects: [
       { extends: true, test: { name: 'alone', include: ['test/*.test.{ts,tsx}'] } },
-      { extends: true, test: { name: 'live', include: ['test/live/*.test.{ts,tsx}'], globalSetup: './test/live/setup.ts', fileParallelism: false } },
+      {
+        extends: true,
+        test: {
+          name: 'live',
+          include: ['test/live/*.test.{ts,tsx}'],
+          globalSetup: './test/live/setup.ts',
+          fileParallelism: false,
+        },
+      },
     ],
   },
 });

@@ -100,14 +100,29 @@ async function measure(): Promise<void> {
   const parts = ROWS / 1000;
   for (let index = 0; index < parts; index += 1) {
     const more = index < parts - 1;
-    const changes = Array.from({ length: 1000 }, (_, row) => task(index * 1000 + row)).map((row) => ({ op: 'PUT', key: { id: row.id }, task: row }));
+    const changes = Array.from({ length: 1000 }, (_, row) => task(index * 1000 + row)).map((row) => ({
+      op: 'PUT',
+      key: { id: row.id },
+      task: row,
+    }));
     const sequence = more ? part(index + 1) : position(1);
-    milliseconds += feed([wire.frame({ sequence, previous: index === 0 ? null : part(index), reset: index === 0 ? 'START' : null, more, transaction: null, changes })]);
+    milliseconds += feed([
+      wire.frame({
+        sequence,
+        previous: index === 0 ? null : part(index),
+        reset: index === 0 ? 'START' : null,
+        more,
+        transaction: null,
+        changes,
+      }),
+    ]);
   }
   const bytes = heap() - before;
   console.log(`rows in the copy                       ${tasks.size.toLocaleString('en')} of 8 columns`);
   console.log(`time to take them in                   ${milliseconds.toFixed(0)} ms`);
-  console.log(`memory                                 ${(bytes / 1024 / 1024).toFixed(1)} MiB, ${(bytes / ROWS).toFixed(0)} bytes a row`);
+  console.log(
+    `memory                                 ${(bytes / 1024 / 1024).toFixed(1)} MiB, ${(bytes / ROWS).toFixed(0)} bytes a row`,
+  );
   tasks.by('projectId', uuid(1));
   console.log(`memory with an index                   ${((heap() - before) / 1024 / 1024).toFixed(1)} MiB`);
 
@@ -116,13 +131,36 @@ async function measure(): Promise<void> {
   let lsn = 1;
   const commit = (numbers: number[]): string => {
     lsn += 1;
-    const changes = numbers.map((number) => ({ op: 'PATCH', key: { id: uuid(number) }, changed: ['title', 'updatedAt'], patch: { ...nothing, title: `Changed ${lsn}`, updatedAt: `2026-11-25T01:33:24.${lsn}+00:00` } }));
-    return wire.frame({ sequence: position(lsn), previous: position(lsn - 1), reset: null, more: false, transaction: String(lsn), changes });
+    const changes = numbers.map((number) => ({
+      op: 'PATCH',
+      key: { id: uuid(number) },
+      changed: ['title', 'updatedAt'],
+      patch: { ...nothing, title: `Changed ${lsn}`, updatedAt: `2026-11-25T01:33:24.${lsn}+00:00` },
+    }));
+    return wire.frame({
+      sequence: position(lsn),
+      previous: position(lsn - 1),
+      reset: null,
+      more: false,
+      transaction: String(lsn),
+      changes,
+    });
   };
-  const nothing = { id: null, projectId: null, title: null, status: null, priority: null, points: null, due: null, updatedAt: null };
+  const nothing = {
+    id: null,
+    projectId: null,
+    title: null,
+    status: null,
+    priority: null,
+    points: null,
+    due: null,
+    updatedAt: null,
+  };
   const single = Array.from({ length: 100_000 }, (_, index) => commit([(index * 7919) % ROWS]));
   console.log(`changes per second, one a commit       ${rate(100_000, feed(single))}`);
-  const large = Array.from({ length: 400 }, (_, index) => commit(Array.from({ length: 250 }, (__, row) => (index * 250 + row * 397) % ROWS)));
+  const large = Array.from({ length: 400 }, (_, index) =>
+    commit(Array.from({ length: 250 }, (__, row) => (index * 250 + row * 397) % ROWS)),
+  );
   console.log(`changes per second, 250 a commit       ${rate(100_000, feed(large))}`);
   if (tasks.state.position !== position(lsn)) throw new Error(`the copy stands at ${tasks.state.position}`);
   client.close();

@@ -4,7 +4,7 @@ import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 
 const ENTRIES = {
-  'everwire': ["export { connect } from './src/index.ts'", 16],
+  everwire: ["export { connect } from './src/index.ts'", 16],
   'everwire, and everwire/react': ["export { connect } from './src/index.ts'; export * from './src/react.ts'", 17],
   'everwire, and everwire/storage': ["export { connect } from './src/index.ts'; export * from './src/storage.ts'", 19],
 };
@@ -23,6 +23,8 @@ for (const [name, [contents, limit]] of Object.entries(ENTRIES)) {
   const bundle = outputFiles[0].contents;
   const compressed = gzipSync(bundle, { level: 9 }).length;
   isTooLarge ||= compressed > limit * 1024;
-  console.log(`${name.padEnd(32)} ${(bundle.length / 1024).toFixed(1)} KiB minified, ${(compressed / 1024).toFixed(1)} KiB by gzip (at most ${limit})`);
+  console.log(
+    `${name.padEnd(32)} ${(bundle.length / 1024).toFixed(1)} KiB minified, ${(compressed / 1024).toFixed(1)} KiB by gzip (at most ${limit})`,
+  );
 }
 if (isTooLarge) process.exitCode = 1;

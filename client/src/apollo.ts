@@ -17,7 +17,10 @@ export class EverwireLink extends ApolloLink {
     this.#cache = cache;
   }
 
-  override request(operation: ApolloLink.Operation, forward: ApolloLink.ForwardFunction): Observable<ApolloLink.Result> {
+  override request(
+    operation: ApolloLink.Operation,
+    forward: ApolloLink.ForwardFunction,
+  ): Observable<ApolloLink.Result> {
     if (operation.operationType !== OperationTypeNode.SUBSCRIPTION) return forward(operation);
     return new Observable((observer) => {
       try {
@@ -36,7 +39,9 @@ export class EverwireLink extends ApolloLink {
   }
 
   #evict(data: Record<string, unknown>): void {
-    const ids = Object.values(data).flatMap(deleted).map((row) => this.#cache.identify(row as StoreObject));
+    const ids = Object.values(data)
+      .flatMap(deleted)
+      .map((row) => this.#cache.identify(row as StoreObject));
     for (const id of ids) if (id !== undefined) this.#cache.evict({ id });
   }
 }

@@ -1,12 +1,20 @@
 // What does a user hold? The client: one connection, the copies that follow over it, and the own writes. The front door.
-import { Connection, type ConnectionOptions, type ConnectionState, type Response, type Wire, type WireEvent } from './connection.js';
+import {
+  Connection,
+  type ConnectionOptions,
+  type ConnectionState,
+  type Response,
+  type Wire,
+  type WireEvent,
+} from './connection.js';
 import { complete, parseDocument, type AnyDocument } from './document.js';
 import { EverwireError, fromResponse } from './error.js';
 import { Feed, type FeedState } from './feed.js';
 import { forgiving, type Storage } from './saved.js';
 import { Table } from './table-view.js';
 import type { CopyTypes, SyncTypes, TableTypes, TypedDocument, VariablesArgument } from './types.js';
-import { Writes, type Write } from './writes.js';
+import type { Write } from './write.js';
+import { Writes } from './writes.js';
 import { print } from 'graphql';
 
 export interface Options extends Omit<ConnectionOptions, 'url'> {
@@ -35,7 +43,9 @@ export interface Followed {
 export type Copy<Types extends TableTypes = TableTypes> = Table<Types> & Followed;
 
 /** Live copies of several tables that are of one moment. */
-export interface Sync<Tables extends { [Name in keyof Tables]: TableTypes } = Record<string, TableTypes>> extends Followed {
+export interface Sync<
+  Tables extends { [Name in keyof Tables]: TableTypes } = Record<string, TableTypes>,
+> extends Followed {
   readonly tables: { readonly [Name in keyof Tables]: Table<Tables[Name]> };
   /** Calls the listener after each commit or own write that changed rows of any table. */
   subscribe(listener: () => void): () => void;
@@ -49,11 +59,20 @@ export interface Answer<Result> {
 
 export interface Everwire {
   /** Follows one table. */
-  copy<Result, Variables>(document: AnyDocument & TypedDocument<Result, Variables>, ...variables: VariablesArgument<Variables>): Copy<CopyTypes<Result>>;
+  copy<Result, Variables>(
+    document: AnyDocument & TypedDocument<Result, Variables>,
+    ...variables: VariablesArgument<Variables>
+  ): Copy<CopyTypes<Result>>;
   /** Follows several tables as one, by a subscription to `sync`. */
-  sync<Result, Variables>(document: AnyDocument & TypedDocument<Result, Variables>, ...variables: VariablesArgument<Variables>): Sync<SyncTypes<Result>>;
+  sync<Result, Variables>(
+    document: AnyDocument & TypedDocument<Result, Variables>,
+    ...variables: VariablesArgument<Variables>
+  ): Sync<SyncTypes<Result>>;
   /** Runs one query or mutation over the socket. Not repeated: rejected with LOST if the connection is lost before the answer. */
-  request<Result, Variables>(document: AnyDocument & TypedDocument<Result, Variables>, ...variables: VariablesArgument<Variables>): Promise<Answer<Result>>;
+  request<Result, Variables>(
+    document: AnyDocument & TypedDocument<Result, Variables>,
+    ...variables: VariablesArgument<Variables>
+  ): Promise<Answer<Result>>;
   /** The connection. */
   readonly state: ConnectionState;
   subscribeState(listener: () => void): () => void;
@@ -91,7 +110,10 @@ class EverwireClient implements Everwire {
     this.#writes = new Writes(this.#connection, { storage, refused: (write) => onRefused?.(write) });
   }
 
-  copy<Result, Variables>(document: AnyDocument & TypedDocument<Result, Variables>, ...[variables]: VariablesArgument<Variables>): Copy<CopyTypes<Result>> {
+  copy<Result, Variables>(
+    document: AnyDocument & TypedDocument<Result, Variables>,
+    ...[variables]: VariablesArgument<Variables>
+  ): Copy<CopyTypes<Result>> {
     const feed = this.#follow(document, variables);
     const [shelf, ...others] = feed.shelves;
     if (!shelf || others.length > 0) {
@@ -101,9 +123,14 @@ class EverwireClient implements Everwire {
     return followed(feed, new Table<CopyTypes<Result>>(shelf, this.#writes));
   }
 
-  sync<Result, Variables>(document: AnyDocument & TypedDocument<Result, Variables>, ...[variables]: VariablesArgument<Variables>): Sync<SyncTypes<Result>> {
+  sync<Result, Variables>(
+    document: AnyDocument & TypedDocument<Result, Variables>,
+    ...[variables]: VariablesArgument<Variables>
+  ): Sync<SyncTypes<Result>> {
     const feed = this.#follow(document, variables);
-    const tables = Object.fromEntries(feed.shelves.map((shelf) => [shelf.table.plan.list, new Table(shelf, this.#writes)]));
+    const tables = Object.fromEntries(
+      feed.shelves.map((shelf) => [shelf.table.plan.list, new Table(shelf, this.#writes)]),
+    );
     const subscribe = (listener: () => void): (() => void) => {
       const ends = feed.tables.map((table) => table.subscribe(listener));
       return () => ends.forEach((end) => end());
@@ -111,7 +138,10 @@ class EverwireClient implements Everwire {
     return followed(feed, { tables: tables as never, subscribe });
   }
 
-  request<Result, Variables>(document: AnyDocument & TypedDocument<Result, Variables>, ...[variables]: VariablesArgument<Variables>): Promise<Answer<Result>> {
+  request<Result, Variables>(
+    document: AnyDocument & TypedDocument<Result, Variables>,
+    ...[variables]: VariablesArgument<Variables>
+  ): Promise<Answer<Result>> {
     const query = print(parseDocument(document));
     return new Promise((resolve, reject) => {
       let detach = (): void => undefined;
@@ -121,18 +151,24 @@ class EverwireClient implements Everwire {
         detach();
         act();
       };
-      const lost = (): void => settle(() => reject(new EverwireError('LOST', 'the connection was lost before the answer')));
+      const lost = (): void =>
+        settle(() => reject(new EverwireError('LOST', 'the connection was lost before the answer')));
       const answered = ({ data, errors, extensions }: Response): void => {
         if (errors) return settle(() => reject(fromResponse(errors)));
         const transaction = extensions?.['transaction'];
-        settle(() => resolve({ data: data as Result, transaction: typeof transaction === 'string' ? transaction : null }));
+        settle(() =>
+          resolve({ data: data as Result, transaction: typeof transaction === 'string' ? transaction : null }),
+        );
       };
       const opened = (): void => {
-        this.#connection.run({ query, variables: (variables ?? {}) as Record<string, unknown> }, {
-          next: answered,
-          error: (error) => settle(() => reject(error)),
-          complete: () => undefined,
-        });
+        this.#connection.run(
+          { query, variables: (variables ?? {}) as Record<string, unknown> },
+          {
+            next: answered,
+            error: (error) => settle(() => reject(error)),
+            complete: () => undefined,
+          },
+        );
       };
       detach = this.#connection.attach({ opened, lost });
       if (isDone) detach();
@@ -187,7 +223,12 @@ class EverwireClient implements Everwire {
     const plan = complete(document);
     const given = (variables ?? {}) as Record<string, unknown>;
     const name = `${plan.query}\n${JSON.stringify(given)}`;
-    const feed = new Feed({ connection: this.#connection, writes: this.#writes, storage: this.#storage }, name, plan, given);
+    const feed = new Feed(
+      { connection: this.#connection, writes: this.#writes, storage: this.#storage },
+      name,
+      plan,
+      given,
+    );
     this.#feeds.add(feed);
     return feed;
   }

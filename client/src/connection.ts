@@ -22,7 +22,8 @@ export interface ConnectionOptions {
   /** The address of `/graphql`; `http` and `ws` are the same to it. */
   readonly url: string;
   /** Sent with `connection_init`; asked anew for each connection. */
-  readonly connectionParams?: Record<string, unknown> | (() => Record<string, unknown> | Promise<Record<string, unknown>>) | undefined;
+  readonly connectionParams?:
+    Record<string, unknown> | (() => Record<string, unknown> | Promise<Record<string, unknown>>) | undefined;
   /** A class in the place of the global `WebSocket`. */
   readonly webSocket?: unknown;
   /** The longest pause between two attempts, in milliseconds. */
@@ -215,10 +216,16 @@ export class Connection implements Wire {
     this.#end();
     this.#emit({ kind: 'closed', code, reason });
     const { attempts } = this.#state;
-    const pause = attempts === 0 ? 0 : Math.min(SHORTEST_PAUSE * 2 ** (attempts - 1), this.#options.longestPause ?? 15_000);
+    const pause =
+      attempts === 0 ? 0 : Math.min(SHORTEST_PAUSE * 2 ** (attempts - 1), this.#options.longestPause ?? 15_000);
     // Apart from each other, so that not all clients come back to a server in the same moment.
     const wait = (code === DROPPED ? 0 : 50) + pause * (0.5 + Math.random() / 2);
-    this.#set({ status: 'offline', attempts: attempts + 1, nextAttemptAt: Date.now() + wait, closed: { code, reason } });
+    this.#set({
+      status: 'offline',
+      attempts: attempts + 1,
+      nextAttemptAt: Date.now() + wait,
+      closed: { code, reason },
+    });
     this.#timer = setTimeout(() => this.#attempt(), wait);
     for (const user of [...this.#users]) user.lost();
   }
@@ -265,7 +272,10 @@ export class Connection implements Wire {
 
   /** Every `next` of a connection is numbered, over all its operations. */
   #check(payload: unknown): void {
-    const { messageId, lastMessageId } = ((payload as Response).extensions ?? {}) as { messageId?: number; lastMessageId?: number };
+    const { messageId, lastMessageId } = ((payload as Response).extensions ?? {}) as {
+      messageId?: number;
+      lastMessageId?: number;
+    };
     if (messageId === undefined) return;
     if (messageId <= this.#number) {
       this.#repeated = payload;
@@ -305,7 +315,9 @@ export class Connection implements Wire {
 }
 
 function closeCode(event: unknown): number | null {
-  return typeof event === 'object' && event !== null && 'code' in event && typeof event.code === 'number' ? event.code : null;
+  return typeof event === 'object' && event !== null && 'code' in event && typeof event.code === 'number'
+    ? event.code
+    : null;
 }
 
 function closeReason(event: unknown): string {

@@ -65,7 +65,9 @@ export function complete(text: AnyDocument, rows: 'patched' | 'whole' = 'patched
   if (root?.kind !== Kind.FIELD || others.length > 0 || !root.selectionSet) {
     throw wrong('a subscription that is followed has one root field, written in the operation itself');
   }
-  const fragments = new Map(document.definitions.flatMap((one) => (one.kind === Kind.FRAGMENT_DEFINITION ? [[one.name.value, one]] : [])));
+  const fragments = new Map(
+    document.definitions.flatMap((one) => (one.kind === Kind.FRAGMENT_DEFINITION ? [[one.name.value, one]] : [])),
+  );
   const lists = fieldsIn(root.selectionSet, fragments).filter((field) => field.selectionSet);
   if (lists.length === 0) throw wrong('select the changes: `changes { ... on TaskPut { task { … } } }`');
   const planned = lists.map((list) => ({ list, table: planTable(list, fragments) }));
@@ -115,13 +117,24 @@ function planTable(list: FieldNode, fragments: Fragments): Planned {
 }
 
 /** The same list once more: GraphQL merges the two, so that what the user wrote stays untouched. */
-function addition(list: FieldNode, plan: TablePlan, fields: readonly FieldNode[], rows: 'patched' | 'whole'): FieldNode {
+function addition(
+  list: FieldNode,
+  plan: TablePlan,
+  fields: readonly FieldNode[],
+  rows: 'patched' | 'whole',
+): FieldNode {
   const columns = fields.map((field) => print(field)).join(' ');
   const patch = columns === '' ? '' : `patch { ${columns} }`;
   const whole = `${plan.row}: ${plan.argument} { __typename ${columns} }`;
   const change = `op key { ${plan.key.join(' ')} } ... on ${plan.type}Patch { changed ${rows === 'patched' ? patch : whole} }`;
   const { selectionSet: _, ...field } = list;
-  return { ...field, selectionSet: { kind: Kind.SELECTION_SET, selections: selections(rows === 'patched' ? change : `__typename ${change}`) } };
+  return {
+    ...field,
+    selectionSet: {
+      kind: Kind.SELECTION_SET,
+      selections: selections(rows === 'patched' ? change : `__typename ${change}`),
+    },
+  };
 }
 
 /** With `$since`, from which a subscription that broke off goes on. */
@@ -156,7 +169,10 @@ function isKindOfChange(type: string): boolean {
 }
 
 /** The fragments on a kind of change, at any depth. */
-function typed(set: SelectionSetNode | undefined, fragments: Fragments): { type: string; selection: SelectionSetNode }[] {
+function typed(
+  set: SelectionSetNode | undefined,
+  fragments: Fragments,
+): { type: string; selection: SelectionSetNode }[] {
   const found = (set?.selections ?? []).flatMap((one) => {
     if (one.kind === Kind.FIELD) return [];
     const inner = one.kind === Kind.INLINE_FRAGMENT ? one : fragments.get(one.name.value);

@@ -8,7 +8,8 @@ import { Listeners } from './listeners.js';
 import type { Saving, Storage } from './saved.js';
 import type { Commit } from './stream.js';
 import { TableRows, type Delta, type Row } from './table.js';
-import type { Shelf, Writes } from './writes.js';
+import type { Shelf } from './write.js';
+import type { Writes } from './writes.js';
 
 export interface FeedState extends FollowState {
   /** Whether there is a whole copy in sight, be it an old one. */
@@ -86,7 +87,10 @@ export class Feed implements Follower {
     const fresh = commit.reset !== null;
     const deltas: Delta[] = [];
     for (const table of this.tables) {
-      const delta = table.prepare(commit.parts.map((part) => part[table.plan.list] as readonly unknown[]), fresh);
+      const delta = table.prepare(
+        commit.parts.map((part) => part[table.plan.list] as readonly unknown[]),
+        fresh,
+      );
       if (!delta) return 'refused';
       deltas.push(delta);
     }
@@ -111,7 +115,7 @@ export class Feed implements Follower {
     if (!storage) return this.#follow.start(null);
     const [saved] = await Promise.all([
       storage.loadCopy(this.#name),
-      ...this.tables.map((table) => writes.remember(table.plan.type)),
+      ...this.tables.map((table) => writes.keys.remember(table.plan.type)),
     ]);
     if (!saved || saved.tables.length !== this.tables.length) return this.#follow.start(null);
     for (const [index, table] of this.tables.entries()) {
@@ -126,7 +130,7 @@ export class Feed implements Follower {
     this.#isReady = true;
     // With the keys of its tables, which writes need.
     const { writes } = this.#context;
-    void Promise.all(this.tables.map((table) => writes.learn(table.plan.type))).then(this.#fulfil, this.#fulfil);
+    void Promise.all(this.tables.map((table) => writes.keys.learn(table.plan.type))).then(this.#fulfil, this.#fulfil);
   }
 
   #remember(transaction: string): void {

@@ -16,7 +16,12 @@ export function keyQuestion(type: string): Request {
 }
 
 interface KeyAnswer {
-  readonly __type: { readonly fields: readonly { readonly name: string; readonly type: { readonly name: string | null; readonly ofType: { readonly name: string } | null } }[] } | null;
+  readonly __type: {
+    readonly fields: readonly {
+      readonly name: string;
+      readonly type: { readonly name: string | null; readonly ofType: { readonly name: string } | null };
+    }[];
+  } | null;
 }
 
 export function readKey(data: unknown): readonly KeyColumn[] {
@@ -31,13 +36,19 @@ export function mutation(write: SavedWrite, op: SavedWrite['op'], key: readonly 
   const row = `{ ${columns.length > 0 ? columns.join(' ') : '__typename'} }`;
   if (op === 'create' || op === 'put') {
     const input = `${type}${op === 'create' ? 'Create' : 'Put'}Input`;
-    return { query: `mutation ($row: ${input}!) { ${op}${type}(${argument}: $row) ${row} }`, variables: { row: values } };
+    return {
+      query: `mutation ($row: ${input}!) { ${op}${type}(${argument}: $row) ${row} }`,
+      variables: { row: values },
+    };
   }
   const declared = key.map(({ name, scalar }) => `$key_${name}: ${scalar}!`);
   const given = key.map(({ name }) => `${name}: $key_${name}`);
   const variables = Object.fromEntries(key.map(({ name }) => [`key_${name}`, write.key[name]]));
   if (op === 'delete') {
-    return { query: `mutation (${declared.join(', ')}) { delete${type}(${given.join(', ')}) { __typename } }`, variables };
+    return {
+      query: `mutation (${declared.join(', ')}) { delete${type}(${given.join(', ')}) { __typename } }`,
+      variables,
+    };
   }
   const query = `mutation (${[...declared, `$patch: ${type}PatchInput!`].join(', ')}) { patch${type}(${[...given, 'patch: $patch'].join(', ')}) ${row} }`;
   return { query, variables: { ...variables, patch: values } };

@@ -1,13 +1,21 @@
 // How does a React component show a copy? Hooks on `useSyncExternalStore`: a component renders anew only when what it reads
 // changed. The first copy is waited for by Suspense, a refusal goes to the nearest error boundary.
-import { createContext, createElement, useContext, useEffect, useRef, useSyncExternalStore, type ReactNode } from 'react';
+import {
+  createContext,
+  createElement,
+  useContext,
+  useEffect,
+  useRef,
+  useSyncExternalStore,
+  type ReactNode,
+} from 'react';
 import type { Copy, Everwire, Followed, Sync } from './client.js';
 import type { ConnectionState } from './connection.js';
 import { parseDocument, type AnyDocument } from './document.js';
 import type { FeedState } from './feed.js';
 import type { Table } from './table-view.js';
 import type { CopyTypes, KeyArgument, SyncTypes, TableTypes, TypedDocument, VariablesArgument } from './types.js';
-import type { Write } from './writes.js';
+import type { Write } from './write.js';
 import { print } from 'graphql';
 
 const Context = createContext<Everwire | null>(null);
@@ -54,7 +62,10 @@ export function useRows<Types extends TableTypes>(table: Table<Types>): readonly
 }
 
 /** One row. */
-export function useRow<Types extends TableTypes>(table: Table<Types>, key: KeyArgument<Types['key']>): Types['row'] | undefined {
+export function useRow<Types extends TableTypes>(
+  table: Table<Types>,
+  key: KeyArgument<Types['key']>,
+): Types['row'] | undefined {
   const get = (): Types['row'] | undefined => table.get(key);
   return useSyncExternalStore((listener) => table.subscribe(listener), get, get);
 }
@@ -183,5 +194,8 @@ function isSame(a: unknown, b: unknown): boolean {
   if (Array.isArray(a) !== Array.isArray(b)) return false;
   const names = Object.keys(a);
   const other = b as Record<string, unknown>;
-  return names.length === Object.keys(b).length && names.every((name) => Object.is((a as Record<string, unknown>)[name], other[name]));
+  return (
+    names.length === Object.keys(b).length &&
+    names.every((name) => Object.is((a as Record<string, unknown>)[name], other[name]))
+  );
 }

@@ -19,7 +19,12 @@ interface Change {
 }
 
 /** Follows a subscription until the returned function is called. */
-export function relay(wire: Wire, document: AnyDocument, variables: Record<string, unknown>, sink: RelaySink): () => void {
+export function relay(
+  wire: Wire,
+  document: AnyDocument,
+  variables: Record<string, unknown>,
+  sink: RelaySink,
+): () => void {
   const plan = complete(document, 'whole');
   /** The keys of the rows in sight, for each list. */
   let held = plan.tables.map(() => new Map<string, Key>());
@@ -58,7 +63,11 @@ function note(held: Map<string, Key> | undefined, table: TablePlan, message: Env
   }
 }
 
-function vanished(table: TablePlan, before = new Map<string, Key>(), after = new Map<string, Key>()): readonly object[] {
+function vanished(
+  table: TablePlan,
+  before = new Map<string, Key>(),
+  after = new Map<string, Key>(),
+): readonly object[] {
   const gone = [...before].filter(([text]) => !after.has(text));
   return gone.map(([, key]) => ({ __typename: `${table.type}Delete`, op: 'DELETE', key }));
 }
@@ -67,7 +76,11 @@ function vanished(table: TablePlan, before = new Map<string, Key>(), after = new
 function spelled(tables: readonly TablePlan[], message: Envelope, gone: readonly (readonly object[])[]): Envelope {
   const lists = tables.map((table, index) => {
     const all = changes(table, message);
-    const shown = table.showsPatches ? all : all.map((change) => (change.op === 'PATCH' ? { ...change, op: 'PUT', __typename: `${table.type}Put` } : change));
+    const shown = table.showsPatches
+      ? all
+      : all.map((change) =>
+          change.op === 'PATCH' ? { ...change, op: 'PUT', __typename: `${table.type}Put` } : change,
+        );
     return [table.list, [...(gone[index] ?? []), ...shown]] as const;
   });
   return { ...message, ...Object.fromEntries(lists) };
@@ -81,7 +94,9 @@ function hasNews(tables: readonly TablePlan[], message: Envelope): boolean {
 /** The rows that a message takes away, as a normalised cache names them. */
 export function deleted(message: unknown): readonly { [part: string]: unknown; __typename: string }[] {
   if (typeof message !== 'object' || message === null) return [];
-  const lists = Object.values(message).filter((value): value is (Change & { __typename?: string })[] => Array.isArray(value));
+  const lists = Object.values(message).filter((value): value is (Change & { __typename?: string })[] =>
+    Array.isArray(value),
+  );
   const deletes = lists.flat().filter((change) => change.op === 'DELETE' && change.__typename);
   return deletes.map(({ __typename = '', key }) => ({ ...key, __typename: __typename.slice(0, -'Delete'.length) }));
 }

@@ -111,7 +111,8 @@ class IndexedDbStorage implements Storage {
 
   async #replace(transaction: Changing, found: CopyRecord | undefined, name: string, saving: Saving): Promise<void> {
     const { id: old, ...record } = found ?? { name, usedAt: Date.now() };
-    if (old !== undefined) await transaction.objectStore('rows').delete(IDBKeyRange.bound([old], [old + 1], false, true));
+    if (old !== undefined)
+      await transaction.objectStore('rows').delete(IDBKeyRange.bound([old], [old + 1], false, true));
     const fresh = { ...record, position: saving.position, tables: saving.tables.length };
     const id = await transaction.objectStore('copies').put(old === undefined ? fresh : { ...fresh, id: old });
     await this.#write(transaction, id, saving);
@@ -125,7 +126,9 @@ class IndexedDbStorage implements Storage {
   async #write(transaction: Changing, id: number, { tables }: Saving): Promise<void> {
     const store = transaction.objectStore('rows');
     const requests = tables.flatMap((rows, table) =>
-      [...rows].map(([key, row]): Promise<unknown> => (row ? store.put(row, [id, table, key]) : store.delete([id, table, key]))),
+      [...rows].map(([key, row]): Promise<unknown> =>
+        row ? store.put(row, [id, table, key]) : store.delete([id, table, key]),
+      ),
     );
     await Promise.all(requests);
   }
@@ -163,7 +166,9 @@ function leadsOn(stored: string, from: string, to: string): boolean {
 async function open(name: string): Promise<IDBPDatabase<Schema>> {
   const database = await openDB<Schema>(name, 1, {
     upgrade: (fresh) => {
-      fresh.createObjectStore('copies', { keyPath: 'id', autoIncrement: true }).createIndex('name', 'name', { unique: true });
+      fresh
+        .createObjectStore('copies', { keyPath: 'id', autoIncrement: true })
+        .createIndex('name', 'name', { unique: true });
       fresh.createObjectStore('rows');
       fresh.createObjectStore('writes', { keyPath: 'id' });
       fresh.createObjectStore('notes');

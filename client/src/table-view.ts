@@ -1,7 +1,8 @@
 // How does a user hold a table? The typed face of one: its rows, and writes on them.
 import type { KeyArgument, TableTypes } from './types.js';
 import type { Key, Row } from './table.js';
-import type { Shelf, Write, Writes } from './writes.js';
+import type { Shelf, Write } from './write.js';
+import type { Writes } from './writes.js';
 
 export class Table<Types extends TableTypes = TableTypes> {
   /** For the type checker alone, which finds the types of a table by it where it is a part of a larger type. */
@@ -42,7 +43,9 @@ export class Table<Types extends TableTypes = TableTypes> {
   pending(key: KeyArgument<Types['key']>): readonly Write[] {
     const { table } = this.#shelf;
     const wanted = table.keyText(this.#key(key));
-    return this.#writes.unfinished.filter((write) => write.type === table.plan.type && table.keyText(write.key) === wanted);
+    return this.#writes.unfinished.filter(
+      (write) => write.type === table.plan.type && table.keyText(write.key) === wanted,
+    );
   }
 
   /**
@@ -52,7 +55,9 @@ export class Table<Types extends TableTypes = TableTypes> {
   create(values: Types['create'], show: Partial<Types['row']> = {}): Write {
     const given = values as Row;
     const columns = this.#shelf.table.plan.key;
-    const key = columns.every((column) => given[column] !== undefined && given[column] !== null) ? this.#pick(given) : undefined;
+    const key = columns.every((column) => given[column] !== undefined && given[column] !== null)
+      ? this.#pick(given)
+      : undefined;
     return this.#writes.write(this.#shelf, 'create', key, given, this.#shown(show));
   }
 

@@ -33,9 +33,15 @@ type Put<Change> = Change extends { __typename?: infer Name }
 type RowName<Change> = Exclude<keyof Change, '__typename' | 'op' | 'sequence' | 'key' | 'changed' | 'patch'>;
 
 /** The row in a list's PUT. */
-export type RowOf<Change> = Put<Change> extends infer One ? (One extends object ? One[RowName<One>] & object : never) : never;
+export type RowOf<Change> =
+  Put<Change> extends infer One ? (One extends object ? One[RowName<One>] & object : never) : never;
 /** The name of a row's type. */
-export type TypeOf<Change> = Put<Change> extends { __typename?: infer Name } ? (NonNullable<Name> extends `${infer Type}Put` ? Type : never) : never;
+export type TypeOf<Change> =
+  Put<Change> extends { __typename?: infer Name }
+    ? NonNullable<Name> extends `${infer Type}Put`
+      ? Type
+      : never
+    : never;
 type KeyIn<Change> = Change extends { key: infer Key } ? Omit<Key & object, '__typename'> : never;
 /** The key of a row: what the document selects as `key`, or its `id`. */
 export type KeyOf<Change> = [KeyIn<Change>] extends [never]
@@ -80,4 +86,5 @@ export type SyncTypes<Result> = {
 };
 
 /** Variables that are all optional may be left out. */
-export type VariablesArgument<Variables> = Record<string, never> extends Variables ? [variables?: Variables] : [variables: Variables];
+export type VariablesArgument<Variables> =
+  Record<string, never> extends Variables ? [variables?: Variables] : [variables: Variables];

@@ -1,43 +1,17 @@
 // What became of the own writes? Shows each at once on the tables that it concerns, sends them one after the other in the order
 // in which they were made, and takes each away when the server's word of it is there: its transaction in the stream, or a
 // refusal. A write whose answer was lost with the connection is made again: it says what is to be, so that twice is as once.
-import type { Response, Wire, WireUser } from './connection.js';
-import { EverwireError, fromResponse, isPassing } from './error.js';
+import { Asking } from './asking.js';
+import type { Wire, WireUser } from './connection.js';
+import type { TablePlan } from './document.js';
+import { EverwireError, isPassing } from './error.js';
+import { Keys } from './keys.js';
 import { Listeners } from './listeners.js';
-import { keyQuestion, mutation, readKey, type KeyColumn } from './mutation.js';
-import type { SavedWrite, Storage } from './saved.js';
-import { isEqual, keyText, type Draft, type Key, type Row, type TableRows } from './table.js';
+import { mutation } from './mutation.js';
 import { randomId } from './random.js';
-
-export type WriteStatus = 'waiting' | 'sent' | 'answered' | 'done' | 'refused';
-
-/** An own write on its way. */
-export interface Write {
-  readonly id: string;
-  readonly op: 'create' | 'put' | 'patch' | 'delete';
-  /** The GraphQL type of the row. */
-  readonly type: string;
-  readonly key: Key;
-  readonly values: Row;
-  readonly status: WriteStatus;
-  /** Why it was refused. */
-  readonly error: EverwireError | null;
-  /** Fulfilled with the server's row when it took effect (null for a delete); rejected if it was refused. */
-  readonly done: Promise<Row | null>;
-}
-
-/** A table as far as writes concern it. */
-export interface Shelf {
-  /** The same after a reload. */
-  readonly name: string;
-  readonly table: TableRows;
-  /** When it was last known to be the present, in milliseconds as of `Date.now()`; null if it is not just now. */
-  liveAt(): number | null;
-  /** Whether the commit of this transaction was applied. */
-  hasSeen(transaction: string): boolean;
-  /** Settles when all that is applied by now is stored. */
-  stored(): Promise<void>;
-}
+import type { SavedWrite, Storage } from './saved.js';
+import { isEqual, type Key, type Row } from './table.js';
+import { answered, draft, Entry, snapshot, temporaryKey, type Shelf, type Write, type WriteStatus } from './write.js';
 
 export interface WritesOptions {
   readonly storage: Storage | undefined;
@@ -49,56 +23,14 @@ const SETTLE = 3_000;
 const SHORTEST_PAUSE = 100;
 const LONGEST_PAUSE = 10_000;
 
-class Entry implements Write {
-  saved: SavedWrite;
-  status: WriteStatus = 'waiting';
-  error: EverwireError | null = null;
-  answer: Row | undefined;
-  answeredAt = 0;
-  /** Tables that have the server's word of it. */
-  readonly settled = new Set<Shelf>();
-  readonly done: Promise<Row | null>;
-  fulfil!: (row: Row | null) => void;
-  refuse!: (error: EverwireError) => void;
-
-  constructor(saved: SavedWrite) {
-    this.saved = saved;
-    if (saved.transaction !== null) this.status = 'answered';
-    this.done = new Promise((fulfil, refuse) => {
-      this.fulfil = fulfil;
-      this.refuse = refuse;
-    });
-    // Whoever does not ask is told by `refused`.
-    this.done.catch(() => undefined);
-  }
-
-  get id(): string {
-    return this.saved.id;
-  }
-  get op(): Write['op'] {
-    return this.saved.op;
-  }
-  get type(): string {
-    return this.saved.type;
-  }
-  get key(): Key {
-    return this.saved.key;
-  }
-  get values(): Row {
-    return this.saved.values;
-  }
-  get keyText(): string {
-    return keyText(this.saved.keyColumns.map((column) => this.saved.key[column]));
-  }
-}
-
 export class Writes implements WireUser {
   readonly #wire: Wire;
   readonly #options: WritesOptions;
   readonly #owner = randomId();
   readonly #shelves = new Set<Shelf>();
-  readonly #keys = new Map<string, readonly KeyColumn[]>();
-  readonly #learning = new Map<string, Promise<readonly KeyColumn[] | undefined>>();
+  readonly #asking: Asking;
+  /** Of what keys consist, which writes must say. */
+  readonly keys: Keys;
   readonly #listeners = new Listeners();
   readonly #refused = new Listeners<[Write]>();
   #entries: readonly Entry[] = [];
@@ -106,14 +38,14 @@ export class Writes implements WireUser {
   #order = 0;
   #detach: (() => void) | undefined;
   #isSending = false;
-  /** What waits for an answer. */
-  readonly #asking = new Set<() => void>();
   readonly #adopted: Promise<void>;
   #isClosed = false;
 
   constructor(wire: Wire, options: WritesOptions) {
     this.#wire = wire;
     this.#options = options;
+    this.#asking = new Asking(wire);
+    this.keys = new Keys(this.#asking, options.storage);
     this.#refused.add(options.refused);
     this.#adopted = this.#adopt();
   }
@@ -131,7 +63,7 @@ export class Writes implements WireUser {
   add(shelf: Shelf): void {
     this.#shelves.add(shelf);
     this.#draw(shelf.table.plan.type);
-    if (this.#detach) void this.learn(shelf.table.plan.type);
+    if (this.#detach) void this.keys.learn(shelf.table.plan.type);
     else this.#attach();
   }
 
@@ -143,7 +75,7 @@ export class Writes implements WireUser {
 
   write(shelf: Shelf, op: Write['op'], key: Key | undefined, values: Row, show: Row = {}): Write {
     const { plan } = shelf.table;
-    const made = key ?? this.#makeKey(plan.type, plan.key);
+    const made = key ?? this.keys.make(plan.type);
     this.#order = Math.max(this.#order + 1, Date.now());
     const entry = new Entry({
       id: randomId(),
@@ -156,7 +88,7 @@ export class Writes implements WireUser {
       key: made ?? temporaryKey(plan.key),
       keyColumns: plan.key,
       keyIsKnown: made !== undefined,
-      columns: [...plan.columns],
+      columns: asked(plan),
       values: op === 'create' || op === 'put' ? { ...values, ...made } : values,
       show,
       attempts: 0,
@@ -180,12 +112,12 @@ export class Writes implements WireUser {
   }
 
   opened(): void {
-    for (const type of new Set([...this.#shelves].map(({ table }) => table.plan.type))) void this.learn(type);
+    for (const type of new Set([...this.#shelves].map(({ table }) => table.plan.type))) void this.keys.learn(type);
     void this.#send();
   }
 
   lost(): void {
-    for (const abandon of [...this.#asking]) abandon();
+    this.#asking.abandon();
   }
 
   close(): void {
@@ -222,7 +154,7 @@ export class Writes implements WireUser {
     this.#isSending = true;
     try {
       await this.#adopted;
-      for (let pause = SHORTEST_PAUSE; this.#wire.isOpen && !this.#isClosed; ) {
+      for (let pause = SHORTEST_PAUSE; this.#wire.isOpen && !this.#isClosed;) {
         const entry = this.#entries.find(({ status }) => status === 'waiting' || status === 'sent');
         if (!entry) break;
         const outcome = await this.#attempt(entry);
@@ -245,14 +177,14 @@ export class Writes implements WireUser {
       this.#refuse(entry, new EverwireError('ANSWER_LOST', message));
       return 'answered';
     }
-    const key = saved.op === 'patch' || saved.op === 'delete' ? await this.learn(saved.type) : [];
+    const key = saved.op === 'patch' || saved.op === 'delete' ? await this.keys.learn(saved.type) : [];
     if (!key) return 'lost';
     // A create that may have been made already is made again as what it is by now: the row with this key.
     const op = saved.op === 'create' && saved.attempts > 0 ? 'put' : saved.op;
     entry.saved = { ...saved, attempts: saved.attempts + 1 };
     this.#mark(entry, 'sent');
     await this.#save(entry);
-    const response = await this.#ask(mutation(entry.saved, op, key));
+    const response = await this.#asking.ask(mutation(entry.saved, op, key));
     if (response === 'lost') return 'lost';
     if (response instanceof EverwireError) return this.#failed(entry, response);
     const transaction = response.extensions?.['transaction'];
@@ -361,7 +293,8 @@ export class Writes implements WireUser {
   /** The row is in the copy as the server answered: no commit will tell of it, or one that shows no other. */
   #changesNothing(entry: Entry, shelf: Shelf): boolean {
     const told = shelf.table.told(entry.keyText);
-    if (!told || !entry.answer || entry.saved.origin !== shelf.name || !isEqual(told, entry.answer)) return false;
+    const answer = answered(entry, shelf);
+    if (!told || !answer || !isEqual(told, answer)) return false;
     const first = this.#entries.find((one) => one.type === entry.type && one.keyText === entry.keyText);
     return first === entry;
   }
@@ -375,53 +308,6 @@ export class Writes implements WireUser {
   #drawOn(shelf: Shelf): void {
     const drafts = this.#entries.filter((entry) => this.#concerns(entry, shelf));
     shelf.table.draw(drafts.map((entry) => draft(entry, shelf)));
-  }
-
-  #makeKey(type: string, columns: readonly string[]): Key | undefined {
-    const [only, ...others] = this.#keys.get(type) ?? [];
-    if (!only || others.length > 0 || only.scalar !== 'UUID' || columns.length !== 1) return undefined;
-    return { [only.name]: randomId() };
-  }
-
-  /** Of what the type's key consists; undefined if the connection was lost over the question. */
-  learn(type: string): Promise<readonly KeyColumn[] | undefined> {
-    const known = this.#keys.get(type);
-    if (known) return Promise.resolve(known);
-    const learning = this.#learning.get(type) ?? this.#askKey(type);
-    this.#learning.set(type, learning);
-    return learning.finally(() => this.#learning.delete(type));
-  }
-
-  async #askKey(type: string): Promise<readonly KeyColumn[] | undefined> {
-    const response = await this.#ask(keyQuestion(type));
-    if (response === 'lost' || response instanceof EverwireError) return undefined;
-    const columns = readKey(response.data);
-    this.#keys.set(type, columns);
-    void this.#options.storage?.saveNote(`key ${type}`, columns);
-    return columns;
-  }
-
-  /** Learns from the last visit what can be known before there is a connection. */
-  async remember(type: string): Promise<void> {
-    const note = await this.#options.storage?.loadNote(`key ${type}`);
-    if (Array.isArray(note) && !this.#keys.has(type)) this.#keys.set(type, note as readonly KeyColumn[]);
-  }
-
-  #ask(request: Parameters<Wire['run']>[0]): Promise<Response | EverwireError | 'lost'> {
-    if (!this.#wire.isOpen) return Promise.resolve('lost');
-    return new Promise((resolve) => {
-      const settle = (outcome: Response | EverwireError | 'lost'): void => {
-        this.#asking.delete(abandon);
-        resolve(outcome);
-      };
-      const abandon = (): void => settle('lost');
-      this.#asking.add(abandon);
-      this.#wire.run(request, {
-        next: (response) => settle(response.errors ? fromResponse(response.errors) : response),
-        error: settle,
-        complete: abandon,
-      });
-    });
   }
 
   async #save(entry: Entry): Promise<void> {
@@ -440,22 +326,9 @@ export class Writes implements WireUser {
   }
 }
 
-/** As it is now: what is compared by reference must not change. */
-function snapshot({ id, op, type, key, values, status, error, done }: Entry): Write {
-  return { id, op, type, key, values, status, error, done };
-}
-
-function draft(entry: Entry, shelf: Shelf): Draft {
-  const isNew = entry.op === 'create' || entry.op === 'put';
-  return {
-    op: entry.op,
-    key: entry.keyText,
-    values: isNew ? { ...entry.key, ...entry.saved.show, ...entry.values } : { ...entry.saved.show, ...entry.values },
-    answer: entry.saved.origin === shelf.name ? entry.answer : undefined,
-  };
-}
-
-/** Stands in a row until the server has made its key. */
-function temporaryKey(columns: readonly string[]): Key {
-  return Object.fromEntries(columns.map((column) => [column, `temporary:${randomId()}`]));
+/** What to ask for of a row that was written: what the table shows, and its key. */
+function asked({ columns, key }: TablePlan): SavedWrite['columns'] {
+  const selected = new Set(columns.values());
+  const others = key.filter((column) => !selected.has(column)).map((column) => [`key_${column}`, column] as const);
+  return [...columns, ...others];
 }

@@ -87,7 +87,7 @@ test('a message that is lost makes everyone go on over another connection', asyn
   expect(copies.map((copy) => copy.state.reset)).toEqual(['START', 'START']);
 });
 
-test('an error of a listener is the listener\'s, not the connection\'s', async () => {
+test("an error of a listener is the listener's, not the connection's", async () => {
   const caught: unknown[] = [];
   const catching = (error: unknown): void => void caught.push(error);
   const before = process.listeners('uncaughtException');
@@ -109,7 +109,10 @@ test('an error of a listener is the listener\'s, not the connection\'s', async (
 test('a request that is not answered before the connection is lost is rejected', async () => {
   const client = open();
   const request = client.request('query Key { __type(name: "x") { name } }' as never);
-  const outcome = request.then(() => 'answered', (error: { code: string }) => error.code);
+  const outcome = request.then(
+    () => 'answered',
+    (error: { code: string }) => error.code,
+  );
   server.fate = () => 'cut';
   await pass(50);
   expect(await outcome).toBe('LOST');

@@ -30,7 +30,11 @@ test('a document that says what to see is completed', () => {
       row: 'task',
       argument: 'task',
       key: ['id'],
-      columns: new Map([['id', 'id'], ['name', 'title'], ['status', 'status']]),
+      columns: new Map([
+        ['id', 'id'],
+        ['name', 'title'],
+        ['status', 'status'],
+      ]),
       showsPatches: false,
     },
   ]);
@@ -51,7 +55,9 @@ test('sync, aliases, keys of several columns and fragments', () => {
     ['tasks', 'Task', 'task', 'task', ['id']],
   ]);
   expect([...(plan.tables[1]?.columns ?? [])].map(([name]) => name)).toEqual(['id', 'title', 'status']);
-  expect(plan.query).toContain('marks: taskLabels(where: {taskId: {isNull: false}}) {\n      op\n      key {\n        taskId\n        labelId');
+  expect(plan.query).toContain(
+    'marks: taskLabels(where: {taskId: {isNull: false}}) {\n      op\n      key {\n        taskId\n        labelId',
+  );
 });
 
 test('one that cannot be followed is refused with what to change', () => {

@@ -23,10 +23,28 @@ const edit: fc.Arbitrary<Edit> = fc.record({
   to: fc.option(fc.record({ text: fc.constantFrom('1', '2', '3'), inside: fc.boolean() }), { nil: undefined }),
 });
 const step: fc.Arbitrary<Step> = fc.oneof(
-  { weight: 8, arbitrary: fc.record({ kind: fc.constant('commit' as const), edits: fc.array(edit, { minLength: 1, maxLength: 6 }) }) },
-  { weight: 4, arbitrary: fc.record({ kind: fc.constant('wait' as const), milliseconds: fc.constantFrom(1, 10, 100, 1_000) }) },
+  {
+    weight: 8,
+    arbitrary: fc.record({
+      kind: fc.constant('commit' as const),
+      edits: fc.array(edit, { minLength: 1, maxLength: 6 }),
+    }),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.record({ kind: fc.constant('wait' as const), milliseconds: fc.constantFrom(1, 10, 100, 1_000) }),
+  },
   { weight: 4, arbitrary: fc.constantFrom<Step>({ kind: 'idle' }, { kind: 'cut' }) },
-  { weight: 1, arbitrary: fc.constantFrom<Step>({ kind: 'truncate' }, { kind: 'forget' }, { kind: 'restore' }, { kind: 'down' }, { kind: 'up' }) },
+  {
+    weight: 1,
+    arbitrary: fc.constantFrom<Step>(
+      { kind: 'truncate' },
+      { kind: 'forget' },
+      { kind: 'restore' },
+      { kind: 'down' },
+      { kind: 'up' },
+    ),
+  },
 );
 const fate: fc.Arbitrary<Fate> = fc.oneof(
   { weight: 6, arbitrary: fc.constant('arrives' as const) },
@@ -59,14 +77,22 @@ function take(server: FakeServer, step: Step): void {
   }
 }
 
-function seen(copy: Copy<{ row: { id: string; text: string }; key: { id: string }; create: object; put: object; patch: object }>): string {
-  return copy.rows.map(({ id, text }) => `${id} ${text}`).sort().join();
+function seen(
+  copy: Copy<{ row: { id: string; text: string }; key: { id: string }; create: object; put: object; patch: object }>,
+): string {
+  return copy.rows
+    .map(({ id, text }) => `${id} ${text}`)
+    .sort()
+    .join();
 }
 
 function had(server: FakeServer, position: string | null): string {
   const rows = server.states.get(position ?? '');
   if (!rows) return 'nothing that a client can hold';
-  return [...rows.values()].map(({ id, text }) => `${id} ${text}`).sort().join();
+  return [...rows.values()]
+    .map(({ id, text }) => `${id} ${text}`)
+    .sort()
+    .join();
 }
 
 test.each([
@@ -74,38 +100,47 @@ test.each([
   { isNumbered: false, by: 'with `previous` alone' },
 ])('lost, repeated, late, cut: noticed and healed, $by', async ({ isNumbered }) => {
   await fc.assert(
-    fc.asyncProperty(fc.array(step, { maxLength: 25 }), fc.array(fate, { maxLength: 40 }), fc.boolean(), async (steps, fates, isTalkative) => {
-      const server = new FakeServer();
-      server.isNumbered = isNumbered;
-      server.isTalkative = isTalkative;
-      server.commit([{ id: 'a', to: { text: '0', inside: true } }, { id: 'b', to: { text: '0', inside: true } }, { id: 'c', to: { text: '0', inside: true } }]);
-      const left = [...fates];
-      server.fate = () => left.shift() ?? 'arrives';
-      const client = connect({ url: 'ws://fake', webSocket: socketClass(server) });
-      const copy = client.copy(ITEMS);
-      const wrong: string[] = [];
-      copy.subscribeState(() => {
-        if (copy.state.status !== 'live') return;
-        const [here, there] = [seen(copy), had(server, copy.state.position)];
-        if (here !== there) wrong.push(`at ${copy.state.position}: ${here}, not ${there}`);
-      });
-      for (const one of steps) {
-        take(server, one);
-        await vi.advanceTimersByTimeAsync(one.kind === 'wait' ? one.milliseconds : 0);
-      }
-      server.fate = () => 'arrives';
-      server.isUp = true;
-      await vi.advanceTimersByTimeAsync(60_000);
-      server.idle();
-      await vi.advanceTimersByTimeAsync(60_000);
-      server.idle();
-      await vi.advanceTimersByTimeAsync(10);
-      expect(wrong).toEqual([]);
-      expect(copy.state).toMatchObject({ status: 'live', position: server.position });
-      expect(copy.state.gaps.healed).toBe(copy.state.gaps.noticed);
-      expect(seen(copy)).toEqual(had(server, server.position));
-      client.close();
-    }),
+    fc.asyncProperty(
+      fc.array(step, { maxLength: 25 }),
+      fc.array(fate, { maxLength: 40 }),
+      fc.boolean(),
+      async (steps, fates, isTalkative) => {
+        const server = new FakeServer();
+        server.isNumbered = isNumbered;
+        server.isTalkative = isTalkative;
+        server.commit([
+          { id: 'a', to: { text: '0', inside: true } },
+          { id: 'b', to: { text: '0', inside: true } },
+          { id: 'c', to: { text: '0', inside: true } },
+        ]);
+        const left = [...fates];
+        server.fate = () => left.shift() ?? 'arrives';
+        const client = connect({ url: 'ws://fake', webSocket: socketClass(server) });
+        const copy = client.copy(ITEMS);
+        const wrong: string[] = [];
+        copy.subscribeState(() => {
+          if (copy.state.status !== 'live') return;
+          const [here, there] = [seen(copy), had(server, copy.state.position)];
+          if (here !== there) wrong.push(`at ${copy.state.position}: ${here}, not ${there}`);
+        });
+        for (const one of steps) {
+          take(server, one);
+          await vi.advanceTimersByTimeAsync(one.kind === 'wait' ? one.milliseconds : 0);
+        }
+        server.fate = () => 'arrives';
+        server.isUp = true;
+        await vi.advanceTimersByTimeAsync(60_000);
+        server.idle();
+        await vi.advanceTimersByTimeAsync(60_000);
+        server.idle();
+        await vi.advanceTimersByTimeAsync(10);
+        expect(wrong).toEqual([]);
+        expect(copy.state).toMatchObject({ status: 'live', position: server.position });
+        expect(copy.state.gaps.healed).toBe(copy.state.gaps.noticed);
+        expect(seen(copy)).toEqual(had(server, server.position));
+        client.close();
+      },
+    ),
     { numRuns: 300 },
   );
 });

@@ -158,17 +158,21 @@ export class FakeServer {
   }
 
   /** Takes effect at once. */
-  mutate(query: string, variables: Record<string, unknown>): { data?: unknown; errors?: unknown[]; extensions?: object } {
+  mutate(
+    query: string,
+    variables: Record<string, unknown>,
+  ): { data?: unknown; errors?: unknown[]; extensions?: object } {
     const code = this.refusals.shift();
     if (code) return { errors: [{ message: 'refused', extensions: { code } }] };
-    const [, op = '', ] = /(create|put|patch|delete)Item/.exec(query) ?? [];
+    const [, op = ''] = /(create|put|patch|delete)Item/.exec(query) ?? [];
     const id = String(variables['key_id'] ?? (variables['row'] as Item | undefined)?.id ?? this.#transaction);
     const old = this.#rows.get(id);
     const given = (variables['row'] ?? variables['patch'] ?? {}) as Partial<Item>;
     const text = given.text ?? old?.text ?? '';
     const inside = given.inside ?? old?.inside ?? true;
     this.mutations.push(`${op} ${id} ${text}`);
-    if (op === 'create' && old) return { errors: [{ message: 'there already', extensions: { code: 'DATA_CONFLICT' } }] };
+    if (op === 'create' && old)
+      return { errors: [{ message: 'there already', extensions: { code: 'DATA_CONFLICT' } }] };
     if (op === 'patch' && !old) return { data: { patchItem: null } };
     const transaction = this.commit([{ id, to: op === 'delete' ? undefined : { text, inside } }]);
     const row = op === 'delete' ? (old ?? null) : { id, text };
@@ -199,7 +203,8 @@ export class FakeServer {
   #messages({ begin, transaction, changes, reset }: Logged, before: Logged | undefined): Message[] {
     if (changes.length === 0 && !reset) return [];
     const parts = split(changes);
-    const sequence = (index: number): string => (index < parts.length - 1 ? this.#at(begin, index + 1) : this.#at(begin + 1, 0));
+    const sequence = (index: number): string =>
+      index < parts.length - 1 ? this.#at(begin, index + 1) : this.#at(begin + 1, 0);
     const first = before ? this.#at(before.begin + 1, 0) : this.#at(begin, 0);
     return parts.map((part, index) => ({
       sequence: sequence(index),
@@ -359,7 +364,10 @@ export class FakeSocket {
     if (this.readyState !== 1) return;
     this.#number += 1;
     const numbers = { messageId: this.#number, lastMessageId: this.#number - 1 };
-    const extensions = { ...(payload as { extensions?: object }).extensions, ...(this.#server.isNumbered ? numbers : {}) };
+    const extensions = {
+      ...(payload as { extensions?: object }).extensions,
+      ...(this.#server.isNumbered ? numbers : {}),
+    };
     const frame = { type: 'next', id, payload: { ...payload, extensions } };
     const fate = this.#server.fate();
     if (fate === 'late') {

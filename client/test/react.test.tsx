@@ -4,7 +4,17 @@ import { act, cleanup, render, screen } from '@testing-library/react';
 import { Component, StrictMode, Suspense, type ReactNode } from 'react';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { connect, type Everwire } from '../src/index.js';
-import { EverwireProvider, useConnection, useCopy, useRow, useRows, useRowsBy, useSelect, useStatus, useWrites } from '../src/react.js';
+import {
+  EverwireProvider,
+  useConnection,
+  useCopy,
+  useRow,
+  useRows,
+  useRowsBy,
+  useSelect,
+  useStatus,
+  useWrites,
+} from '../src/react.js';
 import { FakeServer, socketClass } from './fake.js';
 import { ITEMS } from './items.js';
 
@@ -55,7 +65,10 @@ test('waits for the copy, then follows it', async () => {
   expect(text()).toBe('waiting');
   await pass();
   expect(text()).toBe('a1 b1 ');
-  server.commit([{ id: 'a', to: undefined }, { id: 'c', to: { text: '2', inside: true } }]);
+  server.commit([
+    { id: 'a', to: undefined },
+    { id: 'c', to: { text: '2', inside: true } },
+  ]);
   await pass();
   expect(text()).toBe('b1 c2 ');
 });
@@ -158,7 +171,11 @@ test('components share a copy, and it is let go of some time after the last one'
   }
   const tree = (names: string[]): ReactNode => (
     <EverwireProvider client={client}>
-      <Suspense fallback="waiting">{names.map((name) => <List key={name} name={name} />)}</Suspense>
+      <Suspense fallback="waiting">
+        {names.map((name) => (
+          <List key={name} name={name} />
+        ))}
+      </Suspense>
     </EverwireProvider>
   );
   const { rerender } = render(tree(['x', 'y']));

@@ -31,7 +31,10 @@ test('a cache hears each change once over a lost connection, and of rows that a 
   expect(heard).toEqual(['PUT a,PUT b', 'PUT a']);
 
   client.pause();
-  server.commit([{ id: 'b', to: undefined }, { id: 'c', to: { text: '1', inside: true } }]);
+  server.commit([
+    { id: 'b', to: undefined },
+    { id: 'c', to: { text: '1', inside: true } },
+  ]);
   server.forget();
   client.resume();
   await vi.advanceTimersByTimeAsync(50);

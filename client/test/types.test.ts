@@ -19,7 +19,14 @@ interface Board {
   sync: {
     __typename?: 'Sync';
     tasks: TaskChange[];
-    marks: ({ __typename?: 'MarkPut'; key: { __typename?: 'MarkKey'; taskId: string; labelId: string }; mark: { note: string } } | { __typename?: 'MarkDelete'; key: { taskId: string; labelId: string } })[];
+    marks: (
+      | {
+          __typename?: 'MarkPut';
+          key: { __typename?: 'MarkKey'; taskId: string; labelId: string };
+          mark: { note: string };
+        }
+      | { __typename?: 'MarkDelete'; key: { taskId: string; labelId: string } }
+    )[];
   };
 }
 
@@ -54,7 +61,9 @@ test('tables of a sync, keys of several columns, and inputs that the user names'
 
 test('hooks give the types of the table that they are given', () => {
   type Doings = Copy<CopyTypes<Doing>>;
-  expectTypeOf<Doings extends Table<infer Types extends TableTypes> ? Types['row'] : never>().toEqualTypeOf<Card & object>();
+  expectTypeOf<Doings extends Table<infer Types extends TableTypes> ? Types['row'] : never>().toEqualTypeOf<
+    Card & object
+  >();
   expectTypeOf<typeof useRows>().toBeFunction();
   expectTypeOf<typeof useRow>().toBeFunction();
 });

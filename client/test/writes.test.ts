@@ -23,9 +23,18 @@ type Step =
   | { readonly kind: 'wait'; readonly milliseconds: number };
 
 const step: fc.Arbitrary<Step> = fc.oneof(
-  { weight: 6, arbitrary: fc.record({ kind: fc.constantFrom('put' as const, 'patch' as const, 'delete' as const), id: fc.constantFrom('a', 'b', 'c') }) },
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      kind: fc.constantFrom('put' as const, 'patch' as const, 'delete' as const),
+      id: fc.constantFrom('a', 'b', 'c'),
+    }),
+  },
   { weight: 2, arbitrary: fc.constantFrom<Step>({ kind: 'cut' }, { kind: 'pause' }, { kind: 'resume' }) },
-  { weight: 3, arbitrary: fc.record({ kind: fc.constant('wait' as const), milliseconds: fc.constantFrom(1, 3, 50, 4_000) }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({ kind: fc.constant('wait' as const), milliseconds: fc.constantFrom(1, 3, 50, 4_000) }),
+  },
 );
 const fate: fc.Arbitrary<Fate> = fc.oneof(
   { weight: 8, arbitrary: fc.constant('arrives' as const) },
@@ -37,7 +46,11 @@ const refusal = fc.oneof(
 );
 
 test('in order, with the effect of once, without a flicker', async () => {
-  const script = [fc.array(step, { maxLength: 20 }), fc.array(fate, { maxLength: 30 }), fc.array(refusal, { maxLength: 10 })] as const;
+  const script = [
+    fc.array(step, { maxLength: 20 }),
+    fc.array(fate, { maxLength: 30 }),
+    fc.array(refusal, { maxLength: 10 }),
+  ] as const;
   await fc.assert(
     fc.asyncProperty(...script, async (steps, fates, refusals) => {
       const server = new FakeServer();
@@ -83,11 +96,17 @@ test('in order, with the effect of once, without a flicker', async () => {
 
       expect(client.writes).toEqual([]);
       expect(flickers).toEqual([]);
-      expect([...items.rows].map(({ id, text }) => `${id} ${text}`).sort()).toEqual([...server.rows.values()].map(({ id, text }) => `${id} ${text}`).sort());
-      expect(made.map(({ write }) => write.status).filter((status) => status !== 'done' && status !== 'refused')).toEqual([]);
+      expect([...items.rows].map(({ id, text }) => `${id} ${text}`).sort()).toEqual(
+        [...server.rows.values()].map(({ id, text }) => `${id} ${text}`).sort(),
+      );
+      expect(
+        made.map(({ write }) => write.status).filter((status) => status !== 'done' && status !== 'refused'),
+      ).toEqual([]);
       // A repeated one comes right after itself.
       const effects = server.mutations.filter((one, index) => one !== server.mutations[index - 1]);
-      const asked = made.filter(({ write }) => !write.error && write.op !== 'delete').map(({ name, write }) => `${write.op} ${String(write.key['id'])} ${name}`);
+      const asked = made
+        .filter(({ write }) => !write.error && write.op !== 'delete')
+        .map(({ name, write }) => `${write.op} ${String(write.key['id'])} ${name}`);
       expect(effects.filter((one) => asked.includes(one))).toEqual(asked);
       client.close();
     }),
@@ -126,7 +145,10 @@ test('a create whose key the server makes is not made twice', async () => {
   expect(server.mutations.length).toBe(1);
   await expect(write.done).rejects.toMatchObject({ code: 'ANSWER_LOST' });
   expect(refused.map(({ error }) => error?.code)).toEqual(['ANSWER_LOST']);
-  expect(items.rows.map(({ text }) => text), 'the stream tells').toEqual(['new']);
+  expect(
+    items.rows.map(({ text }) => text),
+    'the stream tells',
+  ).toEqual(['new']);
   client.close();
 });
 
@@ -142,14 +164,24 @@ test('writes made offline are in sight, wait in their order and are sent when th
   items.patch('a', { text: '1' });
   items.put({ id: 'b', text: '2' });
   items.patch('b', { text: '3' });
-  expect(items.rows).toEqual([{ id: 'a', text: '1' }, { id: 'b', text: '3' }]);
-  expect(client.writes.map(({ op, status }) => `${op} ${status}`)).toEqual(['patch waiting', 'put waiting', 'patch waiting']);
+  expect(items.rows).toEqual([
+    { id: 'a', text: '1' },
+    { id: 'b', text: '3' },
+  ]);
+  expect(client.writes.map(({ op, status }) => `${op} ${status}`)).toEqual([
+    'patch waiting',
+    'put waiting',
+    'patch waiting',
+  ]);
   await vi.advanceTimersByTimeAsync(60_000);
   expect(server.mutations).toEqual([]);
   server.isUp = true;
   await vi.advanceTimersByTimeAsync(60_000);
   expect(server.mutations).toEqual(['patch a 1', 'put b 2', 'patch b 3']);
   expect(client.writes).toEqual([]);
-  expect(items.rows).toEqual([{ id: 'a', text: '1' }, { id: 'b', text: '3' }]);
+  expect(items.rows).toEqual([
+    { id: 'a', text: '1' },
+    { id: 'b', text: '3' },
+  ]);
   client.close();
 });

@@ -12,7 +12,8 @@ export interface TaskRow {
   priority: number;
 }
 
-export type TaskChange = { __typename?: 'TaskPut'; task: TaskRow } | { __typename?: 'TaskPatch' } | { __typename?: 'TaskDelete' };
+export type TaskChange =
+  { __typename?: 'TaskPut'; task: TaskRow } | { __typename?: 'TaskPatch' } | { __typename?: 'TaskDelete' };
 
 export const TASKS = `subscription Tasks($project: UUID!) {
   tasks(where: { projectId: { eq: $project } }) {

@@ -31,9 +31,14 @@ test('Apollo Client', async () => {
   const [first, second] = [await createTask(other, project, 'One'), await createTask(other, project, 'Two')];
   const everwire = open();
   const interfaces = (await introspect()).__schema.types.filter((type) => type.kind === 'INTERFACE');
-  const possibleTypes = Object.fromEntries(interfaces.map((type) => [type.name, type.possibleTypes.map(({ name }) => name)]));
+  const possibleTypes = Object.fromEntries(
+    interfaces.map((type) => [type.name, type.possibleTypes.map(({ name }) => name)]),
+  );
   const cache = new InMemoryCache({ possibleTypes });
-  const client = new ApolloClient({ cache, link: ApolloLink.from([new EverwireLink(everwire, cache), new HttpLink({ uri: HTTP })]) });
+  const client = new ApolloClient({
+    cache,
+    link: ApolloLink.from([new EverwireLink(everwire, cache), new HttpLink({ uri: HTTP })]),
+  });
   onTestFinished(() => client.stop());
   const variables = { project };
   let shown: string[] = [];

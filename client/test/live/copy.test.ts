@@ -16,7 +16,9 @@ test('a copy follows what another program does', async () => {
   await expect.poll(() => tasks.get(second)?.title).toBe('Second');
   const before = tasks.get(first);
   await other.query(`UPDATE task SET status = 'doing' WHERE id = $1`, [second]);
-  await expect.poll(() => tasks.by('status', 'DOING')).toEqual([{ id: second, title: 'Second', status: 'DOING', priority: 2 }]);
+  await expect
+    .poll(() => tasks.by('status', 'DOING'))
+    .toEqual([{ id: second, title: 'Second', status: 'DOING', priority: 2 }]);
   expect(tasks.get(first), 'a row that did not change').toBe(before);
   await other.query('DELETE FROM task WHERE id = $1', [first]);
   await expect.poll(() => tasks.size).toBe(1);
@@ -43,7 +45,9 @@ test('a commit in several tables is seen whole', async () => {
   const board = open().sync(document, { project });
   await board.ready;
   const seen: string[] = [];
-  board.subscribe(() => seen.push(`${board.tables.projects.get(project)?.name} ${board.tables.tasks.get(task)?.title}`));
+  board.subscribe(() =>
+    seen.push(`${board.tables.projects.get(project)?.name} ${board.tables.tasks.get(task)?.title}`),
+  );
   await other.query(`BEGIN; UPDATE project SET name = 'New' WHERE id = '${project}';
     UPDATE task SET title = 'Two' WHERE id = '${task}'; COMMIT`);
   await expect.poll(() => seen.length).toBeGreaterThan(0);
@@ -99,7 +103,10 @@ test('a row whose key the server makes has a name of its own until then', async 
   const taskId = await createTask(other, project, 'Discussed');
   const document = `subscription ($task: UUID!) {
     comments(where: { taskId: { eq: $task } }) { changes { ... on CommentPut { comment { id body } } } }
-  }` as Typed<{ comments: { changes: { __typename?: 'CommentPut'; comment: { id: string; body: string } }[] } }, { task: string }>;
+  }` as Typed<
+    { comments: { changes: { __typename?: 'CommentPut'; comment: { id: string; body: string } }[] } },
+    { task: string }
+  >;
   const client = open();
   const comments = client.copy(document, { task: taskId });
   await comments.ready;

@@ -54,7 +54,13 @@ test('the tutorial: a live list, its types, and a board of several tables', asyn
     EverwireProvider: ComponentType<{ client: Everwire; children?: ReactNode }>;
   };
   const show = (element: ReactNode): void => {
-    render(createElement(EverwireProvider, { client: everwire }, createElement(Suspense, { fallback: 'Loading …' }, element)));
+    render(
+      createElement(
+        EverwireProvider,
+        { client: everwire },
+        createElement(Suspense, { fallback: 'Loading …' }, element),
+      ),
+    );
   };
 
   await act(() => Promise.resolve(show(createElement(Tasks, { project, author }))));
@@ -63,7 +69,9 @@ test('the tutorial: a live list, its types, and a board of several tables', asyn
   await expect.poll(titles).toEqual(['FirstDelete First', 'SecondDelete Second']);
   act(() => screen.getByRole('checkbox', { name: 'First' }).click());
   expect(screen.getByRole<HTMLInputElement>('checkbox', { name: 'First' }).checked).toBe(true);
-  await expect.poll(() => value(other, `SELECT status FROM task WHERE title = 'First' AND project_id = $1`, [project])).toBe('done');
+  await expect
+    .poll(() => value(other, `SELECT status FROM task WHERE title = 'First' AND project_id = $1`, [project]))
+    .toBe('done');
   act(() => screen.getByRole('button', { name: 'Delete Second' }).click());
   expect(titles()).toEqual(['FirstDelete First']);
   await expect.poll(() => value(other, 'SELECT count(*) FROM task WHERE project_id = $1', [project])).toBe('1');
@@ -91,7 +99,8 @@ test('the tutorial: a live list, its types, and a board of several tables', asyn
 test('the types of the tutorial hold: what does not fit is refused by the compiler', async () => {
   const page = await write('client.md');
   await page.run('graphql-codegen');
-  const imports = "import './inputs';\nimport { everwire } from './everwire';\nimport { TasksDocument } from './generated/graphql';\n";
+  const imports =
+    "import './inputs';\nimport { everwire } from './everwire';\nimport { TasksDocument } from './generated/graphql';\n";
   const attempts = {
     'right.ts': `tasks.patch('', { status: 'DONE', note: null }); tasks.rows.map(({ title }) => title.length);`,
     'row.ts': 'tasks.rows.map((row) => row.titel);',
@@ -108,7 +117,9 @@ test('the types of the tutorial hold: what does not fit is refused by the compil
     () => '',
     (error: unknown) => String(error),
   );
-  const refused = [...complaints.matchAll(/^src\/(\w+\.ts)\(\d+,\d+\): error TS\d+: (.*)$/gm)].map(([, file, message]) => `${file}: ${message}`);
+  const refused = [...complaints.matchAll(/^src\/(\w+\.ts)\(\d+,\d+\): error TS\d+: (.*)$/gm)].map(
+    ([, file, message]) => `${file}: ${message}`,
+  );
   expect(refused.map((line) => line.replace(/\{.*\}/, '…')).sort()).toEqual([
     expect.stringMatching(/^column.ts: .*'colour' does not exist in type/),
     expect.stringMatching(/^missing.ts: Expected 2 arguments/),
@@ -125,8 +136,12 @@ test('Apollo Client', async () => {
   const first = await createTask(other, project, 'First');
   const { client, everwire } = (await page.load('src/client.ts')) as { client: object; everwire: Everwire };
   const { Tasks } = (await page.load('src/Tasks.tsx')) as { Tasks: ComponentType<{ project: string }> };
-  const { ApolloProvider } = (await import('@apollo/client/react')) as unknown as { ApolloProvider: ComponentType<{ client: object; children?: ReactNode }> };
-  await act(() => Promise.resolve(void render(createElement(ApolloProvider, { client }, createElement(Tasks, { project })))));
+  const { ApolloProvider } = (await import('@apollo/client/react')) as unknown as {
+    ApolloProvider: ComponentType<{ client: object; children?: ReactNode }>;
+  };
+  await act(() =>
+    Promise.resolve(void render(createElement(ApolloProvider, { client }, createElement(Tasks, { project })))),
+  );
   await expect.poll(titles).toEqual(['First']);
   await other.query(`UPDATE task SET title = 'Changed' WHERE id = $1`, [first]);
   await expect.poll(titles).toEqual(['Changed']);
@@ -144,7 +159,9 @@ test('urql', async () => {
   const project = await createProject(other);
   const first = await createTask(other, project, 'First');
   // The client that the page's module brings is in the same bundle.
-  const { follow } = (await page.load('src/tasks.ts')) as { follow: (project: string, show: (titles: string[]) => void) => () => void };
+  const { follow } = (await page.load('src/tasks.ts')) as {
+    follow: (project: string, show: (titles: string[]) => void) => () => void;
+  };
   let shown: string[] = [];
   const end = follow(project, (titles) => (shown = titles));
   await expect.poll(() => shown).toEqual(['First']);

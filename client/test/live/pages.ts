@@ -45,7 +45,15 @@ export class Page {
   /** Bundles a module of the page, without packages, and loads it. */
   async load(file: string): Promise<Record<string, unknown>> {
     const out = path.join(this.folder, `${path.parse(file).name}.bundle.js`);
-    await this.run('esbuild', file, '--bundle', '--format=esm', '--packages=external', '--jsx=automatic', `--outfile=${out}`);
+    await this.run(
+      'esbuild',
+      file,
+      '--bundle',
+      '--format=esm',
+      '--packages=external',
+      '--jsx=automatic',
+      `--outfile=${out}`,
+    );
     return (await import(/* @vite-ignore */ out)) as Record<string, unknown>;
   }
 

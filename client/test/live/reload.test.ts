@@ -22,7 +22,11 @@ test('a reload shows the old copy at once, goes on from there and sends what wai
   await expect.poll(() => before.get(kept)?.title).toBe('Kept on');
   first.pause();
   before.patch(kept, { priority: 5 });
-  const created = before.create({ projectId: project, authorId: await value(other, 'SELECT id FROM person LIMIT 1'), title: 'Made offline' });
+  const created = before.create({
+    projectId: project,
+    authorId: await value(other, 'SELECT id FROM person LIMIT 1'),
+    title: 'Made offline',
+  });
   await new Promise((resolve) => setTimeout(resolve, 300));
   first.close();
   await other.query('DELETE FROM task WHERE id = $1', [gone]);
@@ -38,7 +42,10 @@ test('a reload shows the old copy at once, goes on from there and sends what wai
 
   second.resume();
   await expect.poll(() => second.writes).toEqual([]);
-  expect(after.rows.map(({ title, priority }) => `${title} ${priority}`).sort()).toEqual(['Kept on 5', 'Made offline 2']);
+  expect(after.rows.map(({ title, priority }) => `${title} ${priority}`).sort()).toEqual([
+    'Kept on 5',
+    'Made offline 2',
+  ]);
   expect(after.state.reset, 'no copy was needed').toBeNull();
   expect(await value(other, 'SELECT count(*) FROM task WHERE id = $1', [created.key['id']])).toBe('1');
 });

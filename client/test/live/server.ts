@@ -41,7 +41,15 @@ export class Server {
   async start(): Promise<void> {
     const listen = this.base === '' ? '127.0.0.1:0' : new URL(this.base).host;
     // The last one is what a page has in the tests that need one.
-    const settings = ['serve', '--listen', listen, '--progress-interval', '1', '--allowed-origin', 'http://localhost:3000'];
+    const settings = [
+      'serve',
+      '--listen',
+      listen,
+      '--progress-interval',
+      '1',
+      '--allowed-origin',
+      'http://localhost:3000',
+    ];
     const started = spawn(BINARY, settings, { env: this.#env(), stdio: ['ignore', 'ignore', 'pipe'] });
     this.#process = started;
     this.base = await served(started);
