@@ -167,6 +167,14 @@ fn row_selection(table: &Table, field: &Field) -> Result<RowSelection, Error> {
                 );
                 return Err(Error::new(Code::Unsupported, message));
             }
+            Meaning::Call(_) => {
+                let message = format!(
+                    "`{}` is a function of the database: in a subscription `{}` offers its columns. Query it when the row \
+                     has changed",
+                    inner.name, table.names.type_name
+                );
+                return Err(Error::new(Code::Unsupported, message));
+            }
             _ => typename(inner).map(|()| RowField::Typename)?,
         };
         selection.fields.push((inner.key.clone(), content));

@@ -2,21 +2,23 @@
 
 use std::collections::HashMap;
 
-use super::catalog::{Catalog, CatalogTable};
+use super::catalog::{Catalog, CatalogColumn, CatalogTable};
 use super::names::{self, Scope, Wanted};
 use super::types::Types;
 use super::{Column, ColumnId, Model, Table, TableId, TableNames, UniqueKey, Writing};
-use super::{directives, relations};
+use super::{directives, functions, relations};
+use crate::sql::QualifiedName;
 
 /// The model of a catalog.
 pub(super) fn assemble(mut catalog: Catalog) -> Model {
-    let ignored = directives::apply(&mut catalog);
+    let mut ignored = directives::apply(&mut catalog);
     let catalog = &catalog;
     let mut clashes = Vec::new();
     let mut scope = names::reserved();
     let table_names = table_names(catalog, &mut scope, &mut clashes);
     let columns = catalog.tables.iter().flat_map(|table| &table.columns).filter(|column| !column.directive.omit);
-    let used = columns.map(|column| column.type_oid).collect();
+    let called = catalog.functions.iter().flat_map(|function| function.types(&catalog.tables));
+    let used = columns.map(|column| column.type_oid).chain(called).collect();
     let types = Types::new(&catalog.types, used, &mut scope, &mut clashes);
     let mut tables: Vec<Table> = Vec::new();
     let mut numbers: Vec<Vec<i16>> = Vec::new();
@@ -42,8 +44,11 @@ pub(super) fn assemble(mut catalog: Catalog) -> Model {
             target.unique_keys.push(UniqueKey { columns, field });
         }
     }
-    relations::build(catalog, &mut tables, &numbers, &mut clashes);
-    Model { generation: 0, tables, enums: types.enums, composites: types.composites, clashes, ignored }
+    let mut scopes = relations::build(catalog, &mut tables, &numbers, &mut clashes);
+    let mut scopes =
+        functions::Scopes { root: &mut scope, tables: &mut scopes, clashes: &mut clashes, ignored: &mut ignored };
+    let functions = functions::build(&catalog.functions, &tables, &types, &mut scopes);
+    Model { generation: 0, tables, functions, enums: types.enums, composites: types.composites, clashes, ignored }
 }
 
 fn table_names(catalog: &Catalog, scope: &mut Scope, clashes: &mut Vec<String>) -> Vec<TableNames> {
@@ -67,16 +72,21 @@ impl Numbers {
     }
 }
 
-fn build_table(table: &CatalogTable, names: TableNames, types: &Types<'_>, clashes: &mut Vec<String>) -> Table {
+/// The columns of a table, or of what a function gives.
+pub(super) fn build_columns(
+    name: &QualifiedName,
+    columns: &[CatalogColumn],
+    types: &Types<'_>,
+    clashes: &mut Vec<String>,
+) -> Vec<Column> {
     let mut scope = Scope::reserving(names::RESERVED_FIELDS);
-    let wanted = table.columns.iter().map(|column| Wanted {
+    let wanted = columns.iter().map(|column| Wanted {
         given: column.directive.name.as_deref(),
         derived: names::field(&column.name),
-        what: format!("column {}.\"{}\"", table.name.quoted(), column.name),
+        what: format!("column {}.\"{}\"", name.quoted(), column.name),
     });
     let fields = scope.take_each(&wanted.collect::<Vec<_>>(), clashes);
-    let columns = table
-        .columns
+    columns
         .iter()
         .zip(fields)
         .map(|(column, field)| Column {
@@ -102,7 +112,11 @@ fn build_table(table: &CatalogTable, names: TableNames, types: &Types<'_>, clash
             dropped: false,
             generation: 0,
         })
-        .collect();
+        .collect()
+}
+
+fn build_table(table: &CatalogTable, names: TableNames, types: &Types<'_>, clashes: &mut Vec<String>) -> Table {
+    let columns = build_columns(&table.name, &table.columns, types, clashes);
     Table {
         oid: table.oid,
         sql: table.name.clone(),

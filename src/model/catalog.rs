@@ -8,6 +8,7 @@ use sqlx::PgPool;
 
 use super::assemble::assemble;
 use super::directives::{ColumnDirective, ForeignKeyDirective, TableDirective};
+use super::functions::CatalogFunction;
 use super::types::CatalogType;
 use super::{Collation, Model, Nature, ReplicaIdentity};
 use crate::sql::{QualifiedName, array_literal};
@@ -48,6 +49,7 @@ pub async fn read(pool: &PgPool, schemas: &[String]) -> Result<Reading, sqlx::Er
 #[derive(Deserialize)]
 pub(super) struct Catalog {
     pub(super) tables: Vec<CatalogTable>,
+    pub(super) functions: Vec<CatalogFunction>,
     pub(super) types: Vec<CatalogType>,
 }
 

@@ -10,9 +10,30 @@ WITH RECURSIVE served AS (
     AND c.relname <> '_sqlx_migrations'
     AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d
                     WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
+), functions AS (
+  SELECT p.*, s.nspname, s.position, nullif(r.typrelid, 0) AS result_table
+  FROM pg_catalog.pg_proc p JOIN served s ON s.oid = p.pronamespace JOIN pg_catalog.pg_type r ON r.oid = p.prorettype
+  WHERE p.prokind = 'f' AND p.provariadic = 0 AND pg_catalog.has_function_privilege(p.oid, 'EXECUTE')
+    AND (r.typtype <> 'p' OR r.oid = 'void'::regtype OR r.oid = 'record'::regtype AND p.proallargtypes IS NOT NULL)
+    AND NOT EXISTS (SELECT FROM unnest(coalesce(p.proallargtypes, p.proargtypes::oid[])) AS a(oid)
+                    JOIN pg_catalog.pg_type ty ON ty.oid = a.oid WHERE ty.typtype = 'p')
+    AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d
+                    WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e')
+), parameters AS (
+  SELECT f.oid AS function_oid, a.type_oid, nullif(ty.typrelid, 0) AS type_table, nullif(a.name, '') AS name, a.place,
+         coalesce(a.mode, 'i') IN ('i', 'b') AS given, coalesce(a.mode, 'i') IN ('o', 'b', 't') AS returned,
+         row_number() OVER (PARTITION BY f.oid, coalesce(a.mode, 'i') IN ('i', 'b') ORDER BY a.place) AS number
+  FROM functions f
+  CROSS JOIN LATERAL unnest(coalesce(f.proallargtypes, f.proargtypes::oid[]), f.proargmodes, f.proargnames)
+    WITH ORDINALITY AS a(type_oid, mode, name, place)
+  JOIN pg_catalog.pg_type ty ON ty.oid = a.type_oid
 ), types(oid) AS (
   SELECT a.atttypid
   FROM tables t JOIN pg_catalog.pg_attribute a ON a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped
+  UNION
+  SELECT prorettype FROM functions
+  UNION
+  SELECT type_oid FROM parameters
   UNION
   -- And what domains, arrays and composite types are made of.
   SELECT part.oid
@@ -96,6 +117,28 @@ SELECT json_build_object(
           ) named), '{}'))
       ORDER BY t.position, t.relname)
     FROM tables t), '[]'),
+  'functions', coalesce((
+    SELECT json_agg(json_build_object(
+        'name', json_build_object('schema', f.nspname, 'name', f.proname),
+        'comment', pg_catalog.obj_description(f.oid, 'pg_proc'),
+        'volatile', f.provolatile = 'v',
+        'strict', f.proisstrict,
+        'many', f.proretset,
+        'result', f.prorettype::bigint,
+        'result_table', f.result_table::bigint,
+        'arguments', coalesce((
+          SELECT json_agg(json_build_object(
+              'name', p.name, 'type_oid', p.type_oid::bigint, 'type_table', p.type_table::bigint,
+              'has_default', p.number > f.pronargs - f.pronargdefaults) ORDER BY p.place)
+          FROM parameters p WHERE p.function_oid = f.oid AND p.given), '[]'),
+        'columns', coalesce((
+          SELECT json_agg(json_build_object(
+              'number', p.place, 'version', '', 'name', coalesce(p.name, concat('column', p.place)),
+              'type_oid', p.type_oid::bigint, 'dimensions', 0, 'not_null', false, 'has_default', false,
+              'identity', '', 'generated', '', 'collation', 'bytes', 'comment', null) ORDER BY p.place)
+          FROM parameters p WHERE p.function_oid = f.oid AND p.returned), '[]'))
+      ORDER BY f.position, f.proname, pg_catalog.pg_get_function_identity_arguments(f.oid))
+    FROM functions f), '[]'),
   'types', coalesce((
     SELECT json_agg(json_build_object(
         'oid', ty.oid::bigint,

@@ -4,6 +4,7 @@
 mod assemble;
 mod catalog;
 mod directives;
+mod functions;
 mod kinds;
 mod names;
 mod relations;
@@ -11,6 +12,7 @@ mod succession;
 mod types;
 
 pub use catalog::{Reading, load, read};
+pub use functions::{Absence, Argument, Effect, Function, Returned};
 pub use kinds::{Bound, Kind, Printed, is_orderable};
 pub use types::{Attribute, CompositeType};
 
@@ -38,6 +40,10 @@ pub struct EnumId(pub usize);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct CompositeId(pub usize);
 
+/// Index of a function in [`Model::functions`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct FunctionId(pub usize);
+
 /// One database, as it is served.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Model {
@@ -46,7 +52,9 @@ pub struct Model {
     /// Tables, in the order of the schemas given and then by name; those found later come last, those that are gone
     /// stay as [`Table::dropped`], so that an id means the same for as long as the program runs.
     pub tables: Vec<Table>,
-    /// Enum types that a served column uses.
+    /// Functions, in the order of the schemas given and then by name.
+    pub functions: Vec<Function>,
+    /// Enum types that a served column or function uses.
     pub enums: Vec<EnumType>,
     /// Composite types that a served column uses.
     pub composites: Vec<CompositeType>,
@@ -70,6 +78,16 @@ impl Model {
     /// The composite type with this index.
     pub fn composite(&self, id: CompositeId) -> &CompositeType {
         &self.composites[id.0]
+    }
+
+    /// The function with this index.
+    pub fn function(&self, id: FunctionId) -> &Function {
+        &self.functions[id.0]
+    }
+
+    /// Every function, with its index.
+    pub fn functions(&self) -> impl Iterator<Item = (FunctionId, &Function)> {
+        self.functions.iter().enumerate().map(|(index, function)| (FunctionId(index), function))
     }
 
     /// Every table that is there, with its index.

@@ -27,8 +27,13 @@ impl Reference<'_> {
     }
 }
 
-/// Gives every table its relations.
-pub(super) fn build(catalog: &Catalog, tables: &mut [Table], numbers: &Numbers, clashes: &mut Vec<String>) {
+/// Gives every table its relations; and back the fields that are taken in each table.
+pub(super) fn build(
+    catalog: &Catalog,
+    tables: &mut [Table],
+    numbers: &Numbers,
+    clashes: &mut Vec<String>,
+) -> Vec<Scope> {
     let references = references(catalog, tables, numbers);
     let mut fields = Fields {
         scopes: tables
@@ -79,6 +84,7 @@ pub(super) fn build(catalog: &Catalog, tables: &mut [Table], numbers: &Numbers, 
     for (table, relation) in through {
         tables[table.0].relations.push(relation);
     }
+    fields.scopes
 }
 
 /// The fields that are taken in each table.

@@ -2,7 +2,9 @@
 //! before it: what is still the same keeps its id, what is gone stays as memory, what is new or altered comes last.
 //! So whatever holds an id (rows, filters, selections) stays right without being touched.
 
-use super::{Attribute, Column, ColumnId, CompositeId, EnumId, Join, Kind, Model, Table, TableId, Through};
+use super::{
+    Attribute, Column, ColumnId, CompositeId, EnumId, Function, Join, Kind, Model, Returned, Table, TableId, Through,
+};
 
 impl Model {
     /// `fresh` with the ids of this model; `None` if it says the same.
@@ -12,10 +14,19 @@ impl Model {
     /// ALTER COLUMN … TYPE … USING computed anew, is another column.
     pub fn succeeded_by(&self, fresh: Model) -> Option<Model> {
         let generation = self.generation + 1;
-        let Self { generation: _, tables, enums, composites, clashes, ignored } = fresh;
-        let mut next = Self { generation, enums, composites, clashes, ignored, tables: self.tables.clone() };
+        let Self { generation: _, tables, functions, enums, composites, clashes, ignored } = fresh;
+        let mut next = Self {
+            generation,
+            functions: Vec::new(),
+            enums,
+            composites,
+            clashes,
+            ignored,
+            tables: self.tables.clone(),
+        };
         next.tables.iter_mut().for_each(|table| table.dropped = true);
         let places: Vec<TableId> = tables.iter().map(|table| self.place_of(table, &mut next.tables)).collect();
+        next.functions = functions.into_iter().map(|function| relocated(function, &places)).collect();
         let columns: Vec<Vec<ColumnId>> = tables
             .iter()
             .zip(&places)
@@ -129,6 +140,15 @@ fn renumbered(
         key,
         ..table
     }
+}
+
+/// A function just read, the tables that it speaks of replaced by their places.
+fn relocated(function: Function, places: &[TableId]) -> Function {
+    let returned = match function.returned {
+        Returned::Row(table) => Returned::Row(places[table.0]),
+        other @ (Returned::Nothing | Returned::Value(_) | Returned::Record(_)) => other,
+    };
+    Function { of: function.of.map(|table| places[table.0]), returned, ..function }
 }
 
 /// The same of a join between two tables, by their places among those just read.

@@ -3,6 +3,7 @@
 
 use crate::error::{Code, Error};
 use crate::input::Input;
+use crate::model::Returned;
 use crate::operation::{Field, Variables};
 use crate::schema::{BatchField, ConnectionField, Meaning, Schema};
 
@@ -38,6 +39,13 @@ impl Estimate<'_> {
         let mut inner: u64 = 0;
         for child in field.fields() {
             inner = inner.saturating_add(self.field(child)?);
+        }
+        if let Meaning::Call(id) = field.meaning
+            && let function = self.schema.model.function(id)
+            && function.many
+            && !matches!(function.returned, Returned::Row(_))
+        {
+            return Ok(self.rows(field)?.saturating_mul(inner.saturating_add(1)));
         }
         let each = match (field.meaning, field.fields()) {
             (_, []) => return Ok(0),

@@ -4,7 +4,7 @@
 use super::cursor;
 use super::order::{Order, Walk};
 use super::plan::{Planner, misplaced};
-use super::rows::{Parent, Rows, write_join, write_key, write_typename};
+use super::rows::{Origin, Rows, write_join, write_key, write_typename};
 use crate::error::{Code, Error};
 use crate::filter::Filter;
 use crate::input::Input;
@@ -33,20 +33,7 @@ struct Page<'a> {
 
 impl<'a> Page<'a> {
     fn read(planner: &Planner<'a>, field: &Field, table: &'a Table) -> Result<Self, Error> {
-        let number = |name: &str, most: u64, limit: (Code, &str)| -> Result<Option<u64>, Error> {
-            let Some(input) = planner.argument(field, name)? else { return Ok(None) };
-            let Input::Number(text) = &input else { return Ok(None) };
-            let number = text
-                .parse::<u64>()
-                .map_err(|_| Error::new(Code::BadUserInput, format!("`{name}` is {text}: it must not be negative")))?;
-            if number > most {
-                let (code, setting) = limit;
-                let message = format!("`{name}` is {number}: {most} is the most that is allowed (setting: {setting})");
-                return Err(Error::new(code, message));
-            }
-            Ok(Some(number))
-        };
-        let rows = |name: &str| number(name, planner.limits.max_rows, (Code::RowsLimit, "--max-rows"));
+        let rows = |name: &str| rows_argument(planner, field, name);
         let (walk, rows) = match (rows("first")?, rows("last")?) {
             (Some(_), Some(_)) => {
                 return Err(Error::new(Code::BadUserInput, "give `first` or `last`, not both"));
@@ -68,7 +55,7 @@ impl<'a> Page<'a> {
             Walk::Forwards => (after, before),
             Walk::Backwards => (before, after),
         };
-        let offset = number("offset", planner.limits.max_offset, (Code::OffsetLimit, "--max-offset"))?.unwrap_or(0);
+        let offset = offset_argument(planner, field)?.unwrap_or(0);
         Ok(Self { filter, order, walk, rows, start, stop, offset })
     }
 
@@ -77,14 +64,43 @@ impl<'a> Page<'a> {
         self.offset + self.rows
     }
 
-    fn write_where(&self, model: &Model, table: &Table, alias: &str, parent: Option<Parent<'_>>, sql: &mut Statement) {
+    fn write_where(&self, model: &Model, table: &Table, alias: &str, origin: Origin<'_>, sql: &mut Statement) {
         sql.keyword(" WHERE ");
-        if let Some(parent) = parent {
+        if let Origin::Related(parent) = origin {
             write_join(model, parent, table, alias, sql);
             sql.keyword(" AND ");
         }
         self.filter.write(model, table, alias, sql);
     }
+}
+
+/// `first` or `last`.
+pub(super) fn rows_argument(planner: &Planner<'_>, field: &Field, name: &str) -> Result<Option<u64>, Error> {
+    number(planner, field, name, planner.limits.max_rows, (Code::RowsLimit, "--max-rows"))
+}
+
+/// `offset`.
+pub(super) fn offset_argument(planner: &Planner<'_>, field: &Field) -> Result<Option<u64>, Error> {
+    number(planner, field, "offset", planner.limits.max_offset, (Code::OffsetLimit, "--max-offset"))
+}
+
+fn number(
+    planner: &Planner<'_>,
+    field: &Field,
+    name: &str,
+    most: u64,
+    (code, setting): (Code, &str),
+) -> Result<Option<u64>, Error> {
+    let Some(input) = planner.argument(field, name)? else { return Ok(None) };
+    let Input::Number(text) = &input else { return Ok(None) };
+    let number = text
+        .parse::<u64>()
+        .map_err(|_| Error::new(Code::BadUserInput, format!("`{name}` is {text}: it must not be negative")))?;
+    if number > most {
+        let message = format!("`{name}` is {number}: {most} is the most that is allowed (setting: {setting})");
+        return Err(Error::new(code, message));
+    }
+    Ok(Some(number))
 }
 
 /// What the selection needs of the page's rows.
@@ -133,7 +149,7 @@ pub(super) fn write<'a>(
     rows: &mut Rows<'a>,
     field: &Field,
     table: &'a Table,
-    parent: Option<Parent<'_>>,
+    origin: Origin<'_>,
     sql: &mut Statement,
 ) -> Result<(), Error> {
     let page = Page::read(&rows.planner, field, table)?;
@@ -143,9 +159,9 @@ pub(super) fn write<'a>(
     let mut tail = Statement::new();
     std::mem::swap(&mut tail.binds, &mut sql.binds);
     tail.keyword(" FROM (");
-    write_rows(rows, &page, &needs, table, parent, &mut tail);
+    write_rows(rows, &page, &needs, table, origin, &mut tail);
     tail.keyword(") AS ").identifier(&alias);
-    let mut connection = Connection { page: &page, needs: &needs, table, parent, alias: &alias, tail };
+    let mut connection = Connection { page: &page, needs: &needs, table, origin, alias: &alias, tail };
     let mut head = Statement::new();
     for (index, field) in field.fields().iter().enumerate() {
         if index > 0 {
@@ -171,7 +187,7 @@ fn write_rows(
     page: &Page<'_>,
     needs: &Needs,
     table: &Table,
-    parent: Option<Parent<'_>>,
+    origin: Origin<'_>,
     sql: &mut Statement,
 ) {
     if !needs.rows {
@@ -189,9 +205,11 @@ fn write_rows(
         cursor::write(&page.order, &alias, sql);
         sql.keyword(" AS ").identifier(CURSOR);
     }
-    sql.keyword(" FROM ").qualified(&table.sql).keyword(" AS ").identifier(&alias);
+    sql.keyword(" FROM ");
+    origin.write(table, sql);
+    sql.keyword(" AS ").identifier(&alias);
     page.order.write_joins(&alias, sql);
-    page.write_where(rows.planner.model(), table, &alias, parent, sql);
+    page.write_where(rows.planner.model(), table, &alias, origin, sql);
     let back = match page.walk {
         Walk::Forwards => Walk::Backwards,
         Walk::Backwards => Walk::Forwards,
@@ -215,7 +233,7 @@ struct Connection<'a, 'p> {
     page: &'p Page<'a>,
     needs: &'p Needs,
     table: &'a Table,
-    parent: Option<Parent<'p>>,
+    origin: Origin<'p>,
     alias: &'p str,
     /// ` FROM …`; each object made of a row is joined to it. Holds the binds of the whole statement.
     tail: Statement,
@@ -303,8 +321,10 @@ impl<'a> Connection<'a, '_> {
     fn write_count(&mut self, rows: &mut Rows<'a>, head: &mut Statement) {
         let alias = rows.alias();
         std::mem::swap(&mut head.binds, &mut self.tail.binds);
-        head.keyword("(SELECT pg_catalog.count(*) FROM ").qualified(&self.table.sql).keyword(" AS ").identifier(&alias);
-        self.page.write_where(rows.planner.model(), self.table, &alias, self.parent, head);
+        head.keyword("(SELECT pg_catalog.count(*) FROM ");
+        self.origin.write(self.table, head);
+        head.keyword(" AS ").identifier(&alias);
+        self.page.write_where(rows.planner.model(), self.table, &alias, self.origin, head);
         head.keyword(")");
         std::mem::swap(&mut head.binds, &mut self.tail.binds);
     }

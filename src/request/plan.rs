@@ -10,7 +10,8 @@ use crate::operation::{Field, Kind, Variables};
 use crate::schema::{Meaning, Schema};
 use crate::sql::Statement;
 
-use super::rows::Rows;
+use super::call::{self, Call};
+use super::rows::{Origin, Rows};
 use super::write::{self, Step};
 use super::{cost, page};
 
@@ -175,9 +176,14 @@ impl<'a> Planner<'a> {
     /// One root field as an expression of JSON text.
     fn query_field(&self, field: &Field, sql: &mut Statement) -> Result<(), Error> {
         let mut rows = Rows::new(*self);
+        if let Meaning::Call(id) = field.meaning {
+            let function = self.model().function(id);
+            let call = Call::read(self, field, function, None)?;
+            return call::write_text(&mut rows, function, sql, |rows, sql| call::write(rows, field, &call, sql));
+        }
         sql.keyword("(");
         match field.meaning {
-            Meaning::Rows(id) => page::write(&mut rows, field, self.model().table(id), None, sql)?,
+            Meaning::Rows(id) => page::write(&mut rows, field, self.model().table(id), Origin::Table, sql)?,
             Meaning::RowByKey(id) => {
                 let table = self.model().table(id);
                 self.row_by(&mut rows, field, table, &table.key, sql)?;
@@ -218,6 +224,11 @@ impl<'a> Planner<'a> {
             pairs.push((*id, text.ok_or_else(refused)?));
         }
         Ok(Filter::key(pairs))
+    }
+
+    /// The value of an argument, which may be null.
+    pub(super) fn given(&self, field: &Field, name: &str) -> Result<Option<Input>, Error> {
+        field.argument(self.schema, name, self.variables)
     }
 
     /// The value of an argument; null counts as not given.

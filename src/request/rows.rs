@@ -1,10 +1,11 @@
 //! Prints a selection of a row, with its relations, as one expression that gives a JSON object.
 
+use super::call::{self, Call, RowArgument};
 use super::page;
 use super::plan::{Planner, misplaced};
 use crate::error::{Code, Error};
 use crate::filter::condition;
-use crate::model::{Cardinality, Model, Relation, Table};
+use crate::model::{Cardinality, Kind, Model, Relation, Table};
 use crate::operation::Field;
 use crate::schema::Meaning;
 use crate::selection;
@@ -18,6 +19,29 @@ const LONGEST_KEY: usize = 63;
 pub(super) struct Rows<'a> {
     pub(super) planner: Planner<'a>,
     aliases: usize,
+}
+
+/// Where the rows of a list come from.
+#[derive(Clone, Copy)]
+pub(super) enum Origin<'a> {
+    /// All of their table.
+    Table,
+    /// Those that belong to a row.
+    Related(Parent<'a>),
+    /// A function, whose call this prints.
+    Called(&'a dyn Fn(&mut Statement)),
+}
+
+impl Origin<'_> {
+    /// Prints what stands in FROM.
+    pub(super) fn write(self, table: &Table, sql: &mut Statement) {
+        match self {
+            Self::Table | Self::Related(_) => {
+                sql.qualified(&table.sql);
+            }
+            Self::Called(call) => call(sql),
+        }
+    }
 }
 
 /// The row that a related row belongs to.
@@ -72,20 +96,20 @@ impl<'a> Rows<'a> {
                 Meaning::Typename => write_typename(&table.names.type_name, sql),
                 Meaning::Column(id) => {
                     let column = table.column(id);
-                    let reference = Statement::column_reference(alias, &column.name);
-                    let model = self.planner.model();
-                    match field.value_selection()? {
-                        Some(parts) => {
-                            check_keys(field.fields())?;
-                            sql.expression(&selection::selected_expression(model, &column.kind, &parts, &reference))
-                        }
-                        None => sql.expression(&selection::json_expression(model, &column.kind, &reference)),
-                    };
+                    self.write_value(field, &column.kind, &Statement::column_reference(alias, &column.name), sql)?;
                 }
                 Meaning::Relation(id) => {
                     let parent = Parent { alias, table, relation: table.relation(id) };
                     sql.keyword("(");
                     self.write_related(field, parent, sql)?;
+                    sql.keyword(")");
+                }
+                Meaning::Call(id) => {
+                    let function = self.planner.model().function(id);
+                    let row = Some(RowArgument { table, alias });
+                    let call = Call::read(&self.planner, field, function, row)?;
+                    sql.keyword("(");
+                    call::write(self, field, &call, sql)?;
                     sql.keyword(")");
                 }
                 _ => return Err(misplaced(field)),
@@ -95,11 +119,32 @@ impl<'a> Rows<'a> {
         Ok(())
     }
 
+    /// Prints what is selected of a value.
+    pub(super) fn write_value(
+        &self,
+        field: &Field,
+        kind: &Kind,
+        expression: &str,
+        sql: &mut Statement,
+    ) -> Result<(), Error> {
+        let model = self.planner.model();
+        match field.value_selection()? {
+            Some(parts) => {
+                check_keys(field.fields())?;
+                sql.expression(&selection::selected_expression(model, kind, &parts, expression));
+            }
+            None => {
+                sql.expression(&selection::json_expression(model, kind, expression));
+            }
+        }
+        Ok(())
+    }
+
     fn write_related(&mut self, field: &Field, parent: Parent<'_>, sql: &mut Statement) -> Result<(), Error> {
         let model = self.planner.model();
         let target = self.planner.table(parent.relation.target);
         match parent.relation.cardinality {
-            Cardinality::Many => page::write(self, field, target, Some(parent), sql),
+            Cardinality::Many => page::write(self, field, target, Origin::Related(parent), sql),
             Cardinality::One { .. } => self.write_object(field.fields(), target, sql, |alias, sql| {
                 sql.keyword(" FROM ").qualified(&target.sql).keyword(" AS ").identifier(alias).keyword(" WHERE ");
                 write_join(model, parent, target, alias, sql);

@@ -6,7 +6,7 @@ use async_graphql::dynamic::{
 };
 
 use super::meaning::{Meaning, Meanings};
-use super::{changes, composites, rows, scalars, writes};
+use super::{changes, composites, functions, rows, scalars, writes};
 use crate::model::{Column, Model, Table};
 
 /// The schema being built.
@@ -105,10 +105,12 @@ pub(super) fn build(model: &Model) -> (dynamic::SchemaBuilder, Meanings) {
             changes::register(&mut schema, model, id, table);
         }
     }
+    functions::register(&mut schema, model);
     if model.tables().any(|(_, table)| table.is_followed()) {
         changes::register_sync(&mut schema, model);
     }
-    if model.tables().all(|(_, table)| table.columns().next().is_none()) {
+    let called = model.functions().any(|(_, function)| function.is_query());
+    if !called && model.tables().all(|(_, table)| table.columns().next().is_none()) {
         let nothing = constant("nothing", TypeRef::named("Boolean")).description("The schemas served have no table.");
         schema.query(nothing, "nothing", Meaning::Nothing);
     }

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use crate::model::{ColumnId, RelationId, TableId};
+use crate::model::{ColumnId, FunctionId, RelationId, TableId};
 
 /// What a field stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -50,6 +50,8 @@ pub enum Meaning {
     Attribute(usize),
     /// A related row or rows.
     Relation(RelationId),
+    /// What a function gives.
+    Call(FunctionId),
     /// A field of a connection.
     Connection(ConnectionField),
     /// A field of what a write of several rows gives back.

@@ -4,6 +4,7 @@
 mod build;
 mod changes;
 mod composites;
+mod functions;
 mod introspection;
 mod meaning;
 mod rows;

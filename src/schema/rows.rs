@@ -3,22 +3,23 @@
 use async_graphql::dynamic::{Field, InputObject, InputValue, Object, TypeRef};
 
 use super::build::{Builder, constant, key_arguments};
+use super::functions;
 use super::meaning::{ConnectionField, Meaning};
 use super::scalars::{filter_name, value_type};
 use crate::filter::Quantifier;
 use crate::model::{Cardinality, Column, ColumnId, Join, Model, Relation, RelationId, Table, TableId, is_orderable};
 
 pub(super) fn register(schema: &mut Builder, model: &Model, id: TableId, table: &Table) {
-    row(schema, model, table);
+    row(schema, model, id, table);
     filter(schema, model, table);
     order(schema, model, table);
     connection(schema, table);
     roots(schema, model, id, table);
 }
 
-fn row(schema: &mut Builder, model: &Model, table: &Table) {
+/// The columns of a table, or of what a function gives, as fields of an object.
+pub(super) fn columns(schema: &mut Builder, model: &Model, table: &Table, mut object: Object) -> Object {
     let name = &table.names.type_name;
-    let mut object = Object::new(name).description(table.comment.as_deref().unwrap_or("A row."));
     for (id, column) in table.columns() {
         let mut field = constant(&column.field, value_type(model, &column.kind, column.not_null));
         if let Some(comment) = &column.comment {
@@ -27,6 +28,13 @@ fn row(schema: &mut Builder, model: &Model, table: &Table) {
         schema.note(name, &column.field, Meaning::Column(id));
         object = object.field(field);
     }
+    object
+}
+
+fn row(schema: &mut Builder, model: &Model, id: TableId, table: &Table) {
+    let name = &table.names.type_name;
+    let object = Object::new(name).description(table.comment.as_deref().unwrap_or("A row."));
+    let mut object = columns(schema, model, table, object);
     for (index, relation) in table.relations.iter().enumerate() {
         let target = model.table(relation.target);
         if target.columns().next().is_none() {
@@ -45,6 +53,10 @@ fn row(schema: &mut Builder, model: &Model, table: &Table) {
         let description = relation.comment.clone().unwrap_or_else(|| relation_description(model, table, relation));
         schema.note(name, &relation.field, Meaning::Relation(RelationId(index)));
         object = object.field(field.description(description));
+    }
+    for (id, function) in functions::of_table(model, id) {
+        schema.note(name, &function.field, Meaning::Call(id));
+        object = object.field(functions::field(model, function));
     }
     schema.register(object);
 }
@@ -141,7 +153,7 @@ fn order(schema: &mut Builder, model: &Model, table: &Table) {
     schema.register(order);
 }
 
-fn list_arguments(field: Field, model: &Model, table: &Table) -> Field {
+pub(super) fn list_arguments(field: Field, model: &Model, table: &Table) -> Field {
     let name = &table.names.type_name;
     let argument = |name: &str, ty: TypeRef, text: &str| InputValue::new(name, ty).description(text);
     let field = field

@@ -133,12 +133,13 @@ pub(super) fn register(schema: &mut Builder, model: &Model) {
     }
 }
 
-/// The kinds of the values of all columns.
+/// The kinds of the values of all columns and functions.
 fn kinds(model: &Model) -> Vec<Kind> {
-    let mut kinds = Vec::new();
-    for (_, column) in model.tables().flat_map(|(_, table)| table.columns()) {
-        if !kinds.contains(&column.kind) {
-            kinds.push(column.kind.clone());
+    let mut kinds: Vec<Kind> = Vec::new();
+    let columns = model.tables().flat_map(|(_, table)| table.columns()).map(|(_, column)| &column.kind);
+    for kind in columns.chain(model.functions().flat_map(|(_, function)| function.kinds())) {
+        if !kinds.contains(kind) {
+            kinds.push(kind.clone());
         }
     }
     kinds

@@ -4,6 +4,7 @@ mod alter;
 mod client;
 mod composites;
 mod filters;
+mod functions;
 mod golden;
 mod hostile;
 mod http;

@@ -1,6 +1,7 @@
 //! Plans one write: create, put, patch or delete, of one row or of several.
 
 mod assignments;
+mod call;
 mod change;
 mod insert;
 mod step;
@@ -38,6 +39,7 @@ pub(super) fn step(planner: &Planner<'_>, field: &Field) -> Result<Step, Error> 
         Meaning::DeleteRows(id) => {
             change::delete_several(planner, field, table(id))?.answer(planner, field, Reading::AsItWas)
         }
+        Meaning::Call(id) => call::step(planner, field, planner.model().function(id)),
         _ => Err(misplaced(field)),
     }
 }
