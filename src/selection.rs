@@ -2,14 +2,16 @@
 //! SQL by queries, written as bytes by subscriptions. Both give the same bytes for the same value, given
 //! the session settings of [`SESSION`].
 
+mod array;
 mod composite;
 mod hstore;
 mod record;
 
 pub use composite::{ValueField, ValueSelection, selected_expression};
 
-use crate::model::{ColumnId, Kind, Model, Table};
+use crate::model::{Attribute, ColumnId, Kind, Model, Table};
 use crate::sql::output_text;
+use array::Token;
 
 /// Settings of every session, also the replication stream's, on which the text of values depends.
 pub const SESSION: [(&str, &str); 5] = [
@@ -206,52 +208,69 @@ fn iso_moment(text: &str) -> String {
     }
 }
 
-/// Writes Postgres' array text, `{a,"b c",NULL,{…}}`, as a JSON array.
-/// <https://www.postgresql.org/docs/current/arrays.html#ARRAYS-IO>
+/// Writes Postgres' array text as a JSON array.
 fn write_array(model: &Model, element: &Kind, selection: Option<&ValueSelection>, text: &str, json: &mut Vec<u8>) {
-    // Lower bounds other than 1 stand in front: `[0:2]={…}`. JSON has none.
-    let start = if text.starts_with('[') { text.find('=').map_or(0, |at| at + 1) } else { 0 };
-    let mut characters = text[start..].chars().peekable();
-    let mut value = String::new();
-    let mut quoted = false;
-    let mut depth = 0;
     // Dimensions are lists within lists, but not where a query has but one list.
     let flat = matches!(element, Kind::Enum(_)) || selection.is_some();
-    let is_list = |depth: usize| depth == 1 || !flat;
-    let finish = |value: &mut String, quoted: &mut bool, json: &mut Vec<u8>| {
-        if *quoted || !value.is_empty() {
-            if !*quoted && value == "NULL" {
-                json.extend_from_slice(b"null");
-            } else {
-                write_selected(model, element, selection, Some(value), json);
-            }
+    let mut depth: usize = 0;
+    array::read(text, |token| match token {
+        Token::Open => {
+            depth += 1;
+            json.extend((depth == 1 || !flat).then_some(b'['));
         }
-        value.clear();
-        *quoted = false;
-    };
-    while let Some(character) = characters.next() {
-        match character {
-            '{' => {
-                depth += 1;
-                json.extend(is_list(depth).then_some(b'['));
-            }
-            '}' => {
-                finish(&mut value, &mut quoted, json);
-                json.extend(is_list(depth).then_some(b']'));
-                depth = depth.saturating_sub(1);
-            }
-            ',' => {
-                finish(&mut value, &mut quoted, json);
-                json.push(b',');
-            }
-            '"' => {
-                quoted = true;
-                while let Some(character) = characters.next().filter(|character| *character != '"') {
-                    value.extend(if character == '\\' { characters.next() } else { Some(character) });
-                }
-            }
-            other => value.push(other),
+        Token::Close => {
+            json.extend((depth == 1 || !flat).then_some(b']'));
+            depth = depth.saturating_sub(1);
         }
+        Token::Separator => json.push(b','),
+        Token::Null => json.extend_from_slice(b"null"),
+        Token::Value(value) => write_selected(model, element, selection, Some(value), json),
+    });
+}
+
+/// Whether the model knows all that a text says: no label that was added to an enum since, no part of a composite type.
+pub fn is_known(model: &Model, kind: &Kind, text: &str) -> bool {
+    match kind {
+        Kind::Enum(id) => model.enum_type(*id).by_label(text).is_some(),
+        Kind::Composite(id) => {
+            let attributes = &model.composite(*id).attributes;
+            let parts = record::parts(text);
+            let known = |(attribute, part): (&Attribute, &Option<String>)| {
+                part.as_deref().is_none_or(|part| is_known(model, &attribute.kind, part))
+            };
+            parts.len() == attributes.len() && attributes.iter().zip(&parts).all(known)
+        }
+        Kind::Array(element) => {
+            let element = element.element();
+            let mut known = true;
+            // Others' elements need not be looked at.
+            if matches!(element, Kind::Enum(_) | Kind::Composite(_)) {
+                array::read(text, |token| match token {
+                    Token::Value(value) => known &= is_known(model, element, value),
+                    Token::Open | Token::Close | Token::Separator | Token::Null => {}
+                });
+            }
+            known
+        }
+        Kind::Boolean
+        | Kind::Int
+        | Kind::BigInt
+        | Kind::Float
+        | Kind::BigDecimal
+        | Kind::String
+        | Kind::Padded
+        | Kind::Uuid
+        | Kind::DateTime
+        | Kind::LocalDateTime
+        | Kind::Date
+        | Kind::Time
+        | Kind::Duration
+        | Kind::Json
+        | Kind::Jsonb
+        | Kind::Bytes
+        | Kind::HStore
+        | Kind::Printed(_)
+        | Kind::Opaque => true,
     }
 }
 

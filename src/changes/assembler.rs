@@ -8,7 +8,8 @@ use super::commit::{Changes, Commit, OldRow, Operation, RowChange, Spooled, fill
 use super::decode::{self, Datum, Message, Old, Relation, Unreadable};
 use super::row::{Row, Value};
 use super::spool::{Spool, SpoolError};
-use crate::model::{ColumnId, Kind, Model, Nature, Table, TableId, Writing};
+use crate::model::{ColumnId, Model, Nature, Table, TableId, Writing};
+use crate::selection;
 use crate::sequence::Lsn;
 
 /// A relation as the log described it last, and how its rows map to the model.
@@ -202,17 +203,14 @@ impl Assembler {
         self.doubtful |= !fits || (again && !self.watched);
     }
 
-    /// Looks for values of enums that the model does not know.
+    /// Looks for what the model does not know, such as a new value of an enum.
     fn inspect(&mut self, relation: u32, tuple: &[Datum<'_>]) {
         let Some((table, map)) = self.relations.get(&relation).and_then(|mapping| mapping.served.as_ref()) else {
             return;
         };
         let table = self.model.table(*table);
         let unknown = |(datum, column): (&Datum<'_>, &Option<ColumnId>)| match (datum, column) {
-            (Datum::Text(text), Some(id)) => match &table.column(*id).kind {
-                Kind::Enum(id) => self.model.enum_type(*id).by_label(text).is_none(),
-                _ => false,
-            },
+            (Datum::Text(text), Some(id)) => !selection::is_known(&self.model, &table.column(*id).kind, text),
             (Datum::Text(_) | Datum::Null | Datum::Unchanged, _) => false,
         };
         let unknown = tuple.iter().zip(map).any(unknown);

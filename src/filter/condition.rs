@@ -112,12 +112,16 @@ impl Test {
         match self {
             Self::IsNull(_) => sql,
             Self::Compare(comparison, operand) => {
-                sql.keyword(comparison.sql()).bind(Some(operand.clone()), &compared.operand).keyword(compared.cast)
+                compared.write_operator(comparison.sql(), sql);
+                sql.bind(Some(operand.clone()), &compared.operand).keyword(compared.cast)
             }
-            Self::In(operands) => write_list(sql, &compared, " = ANY(", operands, column),
-            Self::NotIn(operands) => write_list(sql, &compared, " <> ALL(", operands, column),
+            Self::In(operands) => write_list(sql, &compared, ("=", "ANY("), operands, column),
+            Self::NotIn(operands) => write_list(sql, &compared, ("<>", "ALL("), operands, column),
             // A pattern is no value of an enum or a domain.
-            Self::Match(how, operand) => sql.keyword(how.sql()).bind(Some(how.pattern(operand)), &text),
+            Self::Match(how, operand) => {
+                compared.write_operator(how.sql(), sql);
+                sql.bind(Some(how.pattern(operand)), &text)
+            }
             Self::Contain(containment, operand) => {
                 sql.keyword(containment.sql()).bind(Some(operand.clone()), &compared.operand)
             }
@@ -139,12 +143,12 @@ impl Test {
 impl Comparison {
     fn sql(self) -> &'static str {
         match self {
-            Self::Eq => " = ",
-            Self::Ne => " <> ",
-            Self::Lt => " < ",
-            Self::Lte => " <= ",
-            Self::Gt => " > ",
-            Self::Gte => " >= ",
+            Self::Eq => "=",
+            Self::Ne => "<>",
+            Self::Lt => "<",
+            Self::Lte => "<=",
+            Self::Gt => ">",
+            Self::Gte => ">=",
         }
     }
 }
@@ -153,10 +157,10 @@ impl Match {
     /// Parts of text are patterns too, so that an index for patterns (`text_pattern_ops`, `gin_trgm_ops`) serves them.
     fn sql(self) -> &'static str {
         match self {
-            Self::Like | Self::StartsWith | Self::EndsWith | Self::Contains => " LIKE ",
-            Self::Ilike => " ILIKE ",
-            Self::Regex => " ~ ",
-            Self::Iregex => " ~* ",
+            Self::Like | Self::StartsWith | Self::EndsWith | Self::Contains => "~~",
+            Self::Ilike => "~~*",
+            Self::Regex => "~",
+            Self::Iregex => "~*",
         }
     }
 
@@ -199,6 +203,8 @@ struct Compared {
     operand: QualifiedName,
     /// What an operand is brought into form by, after it was read as that type.
     cast: &'static str,
+    /// The schema of the extension that the type and its operators came with.
+    extension: Option<String>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -216,7 +222,7 @@ pub fn comparable(column: &Column, alias: &str) -> String {
 
 impl Compared {
     fn of(kind: &Kind, base_type: &QualifiedName) -> Self {
-        let builtin = |form, name| Self { form, operand: QualifiedName::builtin(name), cast: "" };
+        let builtin = |form, name| Self { form, operand: QualifiedName::builtin(name), cast: "", extension: None };
         match kind {
             Kind::Json => builtin(Form::Jsonb, "jsonb"),
             Kind::Opaque => builtin(Form::Text, "text"),
@@ -224,13 +230,13 @@ impl Compared {
             Kind::Printed(Printed::Xml) => builtin(Form::Text, "text"),
             // Not every part of a composite value can be compared.
             kind if matches!(kind.element(), Kind::Composite(_)) => {
-                Self { form: Form::Text, operand: base_type.clone(), cast: "::pg_catalog.text" }
+                Self { form: Form::Text, operand: base_type.clone(), cast: "::pg_catalog.text", extension: None }
             }
             // Of such elements Postgres may not know which are equal.
             Kind::Array(element)
                 if matches!(element.element(), Kind::Opaque | Kind::Json | Kind::Printed(Printed::Xml)) =>
             {
-                Self { form: Form::Text, operand: base_type.clone(), cast: "::pg_catalog.text" }
+                Self { form: Form::Text, operand: base_type.clone(), cast: "::pg_catalog.text", extension: None }
             }
             // A cast to `name` or "char" would cut a long operand, and so make it equal to another.
             Kind::String if ["name", "char"].map(QualifiedName::builtin).contains(base_type) => {
@@ -257,8 +263,20 @@ impl Compared {
             | Kind::Composite(_)
             | Kind::HStore
             | Kind::Printed(_)
-            | Kind::Array(_) => Self { form: Form::Itself, operand: base_type.clone(), cast: "" },
+            | Kind::Array(_) => {
+                let extended = matches!(kind, Kind::String | Kind::HStore) && base_type.schema != "pg_catalog";
+                let extension = extended.then(|| base_type.schema.clone());
+                Self { form: Form::Itself, operand: base_type.clone(), cast: "", extension }
+            }
         }
+    }
+
+    /// Prints an operator: that of the type, where an extension brought both, wherever it was put.
+    fn write_operator(&self, operator: &'static str, sql: &mut Statement) {
+        match &self.extension {
+            Some(schema) => sql.keyword(" OPERATOR(").identifier(schema).keyword(".").keyword(operator).keyword(") "),
+            None => sql.keyword(" ").keyword(operator).keyword(" "),
+        };
     }
 
     fn expression(&self, column: &Column, alias: &str) -> String {
@@ -278,7 +296,7 @@ impl Compared {
 fn write_list<'s>(
     sql: &'s mut Statement,
     compared: &Compared,
-    operator: &'static str,
+    (operator, quantifier): (&'static str, &'static str),
     operands: &[String],
     column: &Column,
 ) -> &'s mut Statement {
@@ -286,5 +304,6 @@ fn write_list<'s>(
     let own_array = column.array_type.as_ref().filter(|_| compared.operand == column.base_type);
     let array_type = own_array.unwrap_or(&builtin_array);
     let literal = array_literal(operands.iter().map(|operand| Some(operand.as_str())));
-    sql.keyword(operator).bind(Some(literal), array_type).keyword(")")
+    compared.write_operator(operator, sql);
+    sql.keyword(quantifier).bind(Some(literal), array_type).keyword(")")
 }

@@ -183,12 +183,12 @@ impl<'a> Order<'a> {
         let operator = terms.first().map_or("", |(term, _)| term.direction.beyond());
         for (index, (term, _)) in terms.iter().enumerate() {
             sql.keyword(if index == 0 { "(" } else { ", " });
-            self.write_column(term, alias, sql);
+            self.write_compared(term, alias, sql);
         }
         sql.keyword(")").keyword(operator);
         for (index, (term, value)) in terms.iter().enumerate() {
             sql.keyword(if index == 0 { "(" } else { ", " });
-            sql.bind(value.map(str::to_owned), &term.column.sql_type);
+            sql.bind(value.map(str::to_owned), &term.column.base_type);
         }
         sql.keyword(")");
     }
@@ -219,8 +219,8 @@ impl<'a> Order<'a> {
                 sql.keyword("false");
             }
             (Some(value), nulls) => {
-                self.write_column(term, alias, sql);
-                sql.keyword(term.direction.beyond()).bind(Some(value.to_owned()), &term.column.sql_type);
+                self.write_compared(term, alias, sql);
+                sql.keyword(term.direction.beyond()).bind(Some(value.to_owned()), &term.column.base_type);
                 if nulls == Nulls::Last && term.is_nullable() {
                     sql.keyword(" OR ");
                     self.write_column(term, alias, sql);
@@ -231,11 +231,19 @@ impl<'a> Order<'a> {
     }
 
     fn write_equal(&self, term: &Term<'_>, alias: &str, value: Option<&str>, sql: &mut Statement) {
-        self.write_column(term, alias, sql);
+        self.write_compared(term, alias, sql);
         match value {
-            Some(value) => sql.keyword(" = ").bind(Some(value.to_owned()), &term.column.sql_type),
+            Some(value) => sql.keyword(" = ").bind(Some(value.to_owned()), &term.column.base_type),
             None => sql.keyword(" IS NULL"),
         };
+    }
+
+    /// As a value of the type under all domains: of a domain of an enum Postgres knows no order.
+    fn write_compared(&self, term: &Term<'_>, alias: &str, sql: &mut Statement) {
+        self.write_column(term, alias, sql);
+        if term.column.sql_type != term.column.base_type {
+            sql.keyword("::").qualified(&term.column.base_type);
+        }
     }
 
     /// Tells this order from others, for cursors.

@@ -3,6 +3,7 @@
 mod alter;
 mod client;
 mod composites;
+mod edges;
 mod filters;
 mod functions;
 mod golden;
