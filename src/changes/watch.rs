@@ -23,6 +23,7 @@ const TRIGGERS: [(&str, &str, &[&str]); 2] = [
             "ALTER MATERIALIZED VIEW",
             "CREATE FOREIGN TABLE",
             "ALTER FOREIGN TABLE",
+            "IMPORT FOREIGN SCHEMA",
             "CREATE FUNCTION",
             "ALTER FUNCTION",
             "CREATE INDEX",

@@ -49,6 +49,8 @@ pub(super) struct ForeignKeyDirective {
     pub(super) foreign_name: Option<String>,
     /// The field of the way back.
     pub(super) local_name: Option<String>,
+    /// Of a join table: the field by which the row referred to leads through it to the other side.
+    pub(super) through_name: Option<String>,
     /// Both ways are hidden.
     omit: bool,
 }
@@ -90,6 +92,7 @@ fn read_table(table: &mut CatalogTable, ignored: &mut Vec<String>) {
         foreign_key.directive = read(&mut foreign_key.comment, &what, ignored);
         check_name(&mut foreign_key.directive.foreign_name, &what, ignored);
         check_name(&mut foreign_key.directive.local_name, &what, ignored);
+        check_name(&mut foreign_key.directive.through_name, &what, ignored);
     }
     table.foreign_keys.retain(|foreign_key| !foreign_key.directive.omit);
 }
@@ -172,6 +175,7 @@ fn declared_keys(table: &CatalogTable, catalog: &Catalog, ignored: &mut Vec<Stri
                 let mut directive = ForeignKeyDirective {
                     foreign_name: declared.foreign_name.clone(),
                     local_name: declared.local_name.clone(),
+                    through_name: None,
                     omit: false,
                 };
                 check_name(&mut directive.foreign_name, &what, ignored);

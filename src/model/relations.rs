@@ -168,9 +168,10 @@ fn through(
         for (near, (far_index, far)) in [(first.1, second), (second.1, first)] {
             let many = &tables[far.there.0].names.many;
             // From a table to itself there are two ways: it is said by which of the foreign keys.
-            let wanted = match forwards[*far_index].as_deref() {
-                Some(forward) if near.there == far.there => format!("{many}By{}", names::type_name(forward)),
-                _ => many.clone(),
+            let wanted = match (&near.catalog.directive.through_name, forwards[*far_index].as_deref()) {
+                (Some(given), _) => given.clone(),
+                (None, Some(forward)) if near.there == far.there => format!("{many}By{}", names::type_name(forward)),
+                (None, _) => many.clone(),
             };
             let (here, there) = (&tables[near.there.0].sql, &tables[far.there.0].sql);
             let what = format!("the way from {} through {} to {}", here.quoted(), join.sql.quoted(), there.quoted());

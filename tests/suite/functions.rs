@@ -207,18 +207,20 @@ async fn only_what_the_role_may_execute_is_served() {
 }
 
 #[tokio::test]
-async fn a_function_that_is_added_is_there() {
+async fn a_function_and_a_view_that_are_added_are_there() {
     let target = Target::serving("SELECT", &["--watch-schema", "on"]).await;
     let mut client = Client::ready(&target.server.base).await;
     client.subscribe("1", "subscription { labels { sequence } }").await;
     client.expect("next", "1").await;
     sqlx::raw_sql(
-        "CREATE FUNCTION answer() RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT 42'; UPDATE label SET color = color",
+        "CREATE FUNCTION answer() RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT 42';
+        CREATE VIEW quick AS SELECT answer() AS value; UPDATE label SET color = color",
     )
     .execute(&target.pool)
     .await
-    .expect("a function");
+    .expect("a function and a view");
     // What comes after it in the log comes after it.
     client.expect("next", "1").await;
-    assert_eq!(target.data("{ answer }").await, json!({ "answer": 42 }));
+    let found = target.data("{ answer quicks { nodes { value } } }").await;
+    assert_eq!(found, json!({ "answer": 42, "quicks": { "nodes": [{ "value": 42 }] } }));
 }
