@@ -74,6 +74,9 @@ export type WireEvent =
 
 const SHORTEST_PAUSE = 300;
 const PONG_LIMIT = 5_000;
+/** A server that accepts a connection and says nothing is as good as none. */
+const OPEN_LIMIT = 15_000;
+const SILENT = 'the server does not answer';
 /** A socket that nobody wants any more stays open that long. */
 const LINGER = 5_000;
 /** Closed on purpose, to be opened again: in the range that is free for programs. */
@@ -88,7 +91,8 @@ export class Connection implements Wire {
   #client: Client | undefined;
   #socket: WebSocket | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
-  #pong: ReturnType<typeof setTimeout> | undefined;
+  /** What is waited for in vain when it runs out: the first word of a connection, or a pong. */
+  #limit: ReturnType<typeof setTimeout> | undefined;
   /** The number of the last message on this connection. */
   #number = 0;
   /** A message that came a second time. */
@@ -193,8 +197,8 @@ export class Connection implements Wire {
       on: {
         opened: (socket) => this.#watch(socket as WebSocket),
         connected: () => current(() => this.#opened())(),
-        ping: (received) => current(() => !received && this.#awaitPong())(),
-        pong: (received) => current(() => received && clearTimeout(this.#pong))(),
+        ping: (received) => current(() => !received && this.isOpen && this.#awaitPong())(),
+        pong: (received) => current(() => received && clearTimeout(this.#limit))(),
         message: (message) => {
           if (client === this.#client && message.type === 'next') this.#check(message.payload);
         },
@@ -202,9 +206,11 @@ export class Connection implements Wire {
       },
     });
     this.#client = client;
+    this.#limit = setTimeout(() => this.#lost(null, SILENT), OPEN_LIMIT);
   }
 
   #opened(): void {
+    clearTimeout(this.#limit);
     this.#set({ status: 'online', attempts: 0, nextAttemptAt: null, closed: null });
     this.#emit({ kind: 'opened' });
     for (const user of [...this.#users]) user.opened();
@@ -256,7 +262,7 @@ export class Connection implements Wire {
 
   #end(): void {
     clearTimeout(this.#timer);
-    clearTimeout(this.#pong);
+    clearTimeout(this.#limit);
     this.#timer = undefined;
     const client = this.#client;
     this.#client = undefined;
@@ -266,8 +272,8 @@ export class Connection implements Wire {
   }
 
   #awaitPong(): void {
-    clearTimeout(this.#pong);
-    this.#pong = setTimeout(() => this.drop(), PONG_LIMIT);
+    clearTimeout(this.#limit);
+    this.#limit = setTimeout(() => this.#lost(null, SILENT), PONG_LIMIT);
   }
 
   /** Every `next` of a connection is numbered, over all its operations. */

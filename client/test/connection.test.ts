@@ -52,6 +52,19 @@ test('a connection that has gone silent is noticed, and replaced', async () => {
   expect(server.sockets.has(old as never)).toBe(false);
 });
 
+test('a server that accepts a connection and says nothing is given up, and tried again', async () => {
+  server.isMute = true;
+  const client = open();
+  const items = client.copy(ITEMS);
+  await pass(14_000);
+  expect(client.state.status).toBe('connecting');
+  await pass(2_000);
+  expect(client.state).toMatchObject({ status: 'offline', closed: { reason: 'the server does not answer' } });
+  server.isMute = false;
+  await pass(30_000);
+  expect(items.state.status).toBe('live');
+});
+
 test('tries again with growing pauses, without end, and at once when the network is back', async () => {
   const listeners = new Map<string, () => void>();
   vi.stubGlobal('addEventListener', (name: string, listener: () => void) => listeners.set(name, listener));

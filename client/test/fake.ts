@@ -53,6 +53,8 @@ export class FakeServer {
   isNumbered = true;
   /** Whether a subscription that goes on with nothing new is told so at once. */
   isTalkative = true;
+  /** Whether new connections are accepted and then not answered. */
+  isMute = false;
   /** Whether connections are accepted. */
   isUp = true;
   /** Errors for the next mutations. */
@@ -321,6 +323,7 @@ export class FakeSocket {
   #open(): void {
     if (this.readyState !== 0) return;
     this.readyState = 1;
+    this.#isFrozen = this.#server.isMute;
     this.#server.sockets.add(this);
     this.onopen?.();
   }

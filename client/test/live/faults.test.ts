@@ -1,7 +1,7 @@
 // The client on a real server that is killed, and over a real network that is cut in the middle of a commit.
 import { expect, inject, onTestFinished, test } from 'vitest';
 import type { Client as Database } from 'pg';
-import { createProject, createTask, database, open, TASKS, type TaskRow } from './board.js';
+import { anyPerson, createProject, createTask, database, open, TASKS, type TaskRow } from './board.js';
 import { Proxy } from './proxy.js';
 import { Server } from './server.js';
 
@@ -72,6 +72,45 @@ test('cut in the middle of commits: each is seen whole or not at all, and none t
   expect(seen).toEqual(Array.from({ length: ROUNDS }, (_, index) => String(index + 1)));
   expect(tasks.state).toMatchObject({ reset: 'START', gaps: { noticed: 0, healed: 0 } });
   expect(sorted(tasks.rows)).toEqual(await truth(other, project));
+});
+
+test('two clients write over networks that are cut: in the end both hold what the database holds', async () => {
+  const WRITES = 40;
+  const other = await database();
+  const project = await createProject(other);
+  const shared: string[] = [];
+  for (const title of ['a', 'b', 'c']) shared.push(await createTask(other, project, title));
+  const proxies = await Promise.all([Proxy.start(inject('base')), Proxy.start(inject('base'))]);
+  onTestFinished(() => proxies.forEach((proxy) => proxy.stop()));
+  const refused: string[] = [];
+  const clients = proxies.map((proxy) =>
+    open({ url: `${proxy.base}/graphql`, onRefused: ({ error }) => refused.push(String(error)) }),
+  );
+  const copies = clients.map((client) => client.copy(TASKS, { project }));
+  await Promise.all(copies.map((copy) => copy.ready));
+  const authorId = await anyPerson(other);
+
+  const made = copies.flatMap((copy, index) => {
+    const own = copy.create({ projectId: project, authorId, title: `Of ${index}` });
+    const patches = Array.from({ length: WRITES }, (_, number) =>
+      copy.patch(shared[number % 3] ?? '', { title: `${index} wrote ${number}`, priority: number % 5 }),
+    );
+    return [own, ...patches];
+  });
+  const isDone = (): boolean => clients.every(({ writes }) => writes.length === 0);
+  for (let round = 0; round < 8 && !isDone(); round += 1) {
+    const before = proxies.map(({ cuts }) => cuts);
+    for (const proxy of proxies) proxy.cutAfter(1 + Math.floor(Math.random() * 2_000));
+    await expect.poll(() => isDone() || proxies.every(({ cuts }, index) => cuts > (before[index] ?? 0))).toBe(true);
+  }
+  await Promise.all(made.map(({ done }) => done));
+  for (const client of clients) await expect.poll(() => client.writes).toEqual([]);
+  expect(refused).toEqual([]);
+  const rows = await truth(other, project);
+  expect(rows.length, 'a create that was repeated made no second row').toBe(5);
+  for (const copy of copies) await expect.poll(() => sorted(copy.rows)).toEqual(rows);
+  expect(proxies.every(({ cuts }) => cuts > 0)).toBe(true);
+  expect(copies.map(({ state }) => state.gaps.healed - state.gaps.noticed)).toEqual([0, 0]);
 });
 
 test('a copy that is cut begins again', async () => {

@@ -1,5 +1,6 @@
 // What outlives a page: the copy, with its position, and the writes that wait.
 import 'fake-indexeddb/auto';
+import { openDB } from 'idb';
 import { expect, onTestFinished, test } from 'vitest';
 import { indexedDb } from '../../src/storage.js';
 import { createProject, createTask, database, open, TASKS, value } from './board.js';
@@ -8,6 +9,15 @@ let visits = 0;
 function freshName(): string {
   visits += 1;
   return `test ${visits}`;
+}
+
+/** What lies in the database. */
+async function stored(name: string): Promise<{ position: string | undefined; writes: number }> {
+  const opened = await openDB(name);
+  const copies = (await opened.getAll('copies')) as { position: string }[];
+  const writes = await opened.count('writes');
+  opened.close();
+  return { position: copies[0]?.position, writes };
 }
 
 test('a reload shows the old copy at once, goes on from there and sends what waited', async () => {
@@ -27,7 +37,7 @@ test('a reload shows the old copy at once, goes on from there and sends what wai
     authorId: await value(other, 'SELECT id FROM person LIMIT 1'),
     title: 'Made offline',
   });
-  await new Promise((resolve) => setTimeout(resolve, 300));
+  await expect.poll(() => stored(name)).toEqual({ position: before.state.position, writes: 2 });
   first.close();
   await other.query('DELETE FROM task WHERE id = $1', [gone]);
 
@@ -65,16 +75,22 @@ test('two pages store the same copy, and neither takes the other back', async ()
     if (round === 12) pages[1].pause();
     if (round === 16) pages[1].resume();
   }
+  for (const copy of copies) await expect.poll(() => copy.get(task)?.title).toBe('20');
   for (const copy of copies) await expect.poll(() => copy.size).toBe(7);
-  await new Promise((resolve) => setTimeout(resolve, 500));
+  const furthest = (): string | undefined =>
+    copies
+      .map(({ state }) => state.position ?? '')
+      .sort()
+      .at(-1);
+  await expect.poll(async () => (await stored(name)).position === furthest()).toBe(true);
   for (const page of pages) page.close();
 
   const third = open({ storage: indexedDb({ name }) });
   third.pause();
-  const stored = third.copy(TASKS, { project });
-  await stored.ready;
-  expect(stored.size).toBe(7);
-  expect(stored.get(task)?.title).toBe('20');
+  const found = third.copy(TASKS, { project });
+  await found.ready;
+  expect(found.size).toBe(7);
+  expect(found.get(task)?.title).toBe('20');
 });
 
 test('a storage that cannot be opened is done without', async () => {
