@@ -111,6 +111,10 @@ pub struct ServeOptions {
     /// Bytes of the database's log that the history slot may hold on its disk while a server runs.
     #[arg(long, env = "EVERWIRE_HISTORY_WAL_BYTES", default_value_t = 256 * 1024 * 1024)]
     pub history_wal_bytes: u64,
+    /// Bytes of messages to keep in memory for those who are about to read them. Beyond, a commit's message is made again for
+    /// whoever wants it.
+    #[arg(long, env = "EVERWIRE_MESSAGES_BYTES", default_value_t = 64 * 1024 * 1024)]
+    pub messages_bytes: usize,
     /// Folder for files without a name, in which starting copies and commits wait that are too large for memory. Not
     /// given: the system's folder for temporary files.
     #[arg(long, env = "EVERWIRE_SPOOL_DIR")]

@@ -354,6 +354,7 @@ async fn start_feed(options: &ServeOptions, database: &Database, model: &Arc<Mod
         history_time: options.history_time,
         history_slot: options.history_slot,
         history_wal_bytes: options.history_wal_bytes,
+        messages_bytes: options.messages_bytes,
         spool_dir: options.spool_dir.clone(),
         spool_bytes: options.spool_bytes,
         spool_after: options.spool_after,

@@ -3,6 +3,7 @@
 //! never a queue: the log is cut without asking, and whoever fell behind it comes back through the history.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
@@ -18,7 +19,7 @@ use super::large::Telling;
 use super::payload::{Envelope, Part, Writer};
 use crate::error::Error;
 use crate::model::Model;
-use crate::sequence::{Epoch, Sequence};
+use crate::sequence::{Epoch, Lsn, Sequence};
 
 /// All that equal subscriptions share.
 pub(super) struct Group {
@@ -35,10 +36,10 @@ pub(super) struct Group {
 /// The messages that subscribers may still want. Only the hub's task appends; a subscriber that resumes may
 /// prepend.
 struct Log {
-    /// Bounded by `limit`, but for the newest.
+    /// Bounded by `limits.log`, but for the newest.
     entries: VecDeque<Entry>,
     bytes: usize,
-    limit: usize,
+    limits: Limits,
     /// The log holds every message after this position.
     begin: Sequence,
     /// Positions before this one cannot be gone on from, whatever the history holds; and why.
@@ -68,6 +69,20 @@ enum Content {
     /// As many messages as it takes, made when somebody wants them. The history holds the commit.
     Large(Weak<Commit>),
 }
+
+/// What messages may take in memory.
+#[derive(Debug, Clone)]
+pub(super) struct Limits {
+    /// In one log.
+    pub(super) log: usize,
+    /// In all logs: beyond it a commit is told like one that is too large.
+    pub(super) all: usize,
+    /// What they take in all logs.
+    pub(super) total: Arc<AtomicUsize>,
+}
+
+/// What an entry takes beside its message.
+const ENTRY_BYTES: usize = size_of::<Entry>() + 16;
 
 /// Whether a message ends its commit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,11 +124,11 @@ pub(super) enum Tended {
 }
 
 impl Group {
-    pub(super) fn new(id: u64, follow: Follow, scopes: Vec<Scope>, begin: Sequence, limit: usize) -> Self {
+    pub(super) fn new(id: u64, follow: Follow, scopes: Vec<Scope>, begin: Sequence, limits: Limits) -> Self {
         let log = Log {
             entries: VecDeque::new(),
             bytes: 0,
-            limit,
+            limits,
             begin,
             floor: None,
             ended: None,
@@ -162,10 +177,10 @@ impl Group {
         }
     }
 
-    /// How many subscribers there are, and how many bytes of messages.
-    pub(super) fn load(&self) -> (usize, usize) {
+    /// How many subscribers there are.
+    pub(super) fn subscribers(&self) -> usize {
         let log = self.log();
-        (log.places.len() - log.free.len(), log.bytes)
+        log.places.len() - log.free.len()
     }
 
     /// Where the log begins.
@@ -237,12 +252,23 @@ impl Group {
 
     /// Appends what a commit means for the group, of which some changes, by their index, may concern it. Called by the
     /// hub's task alone, in commit order.
-    pub(super) fn publish(&self, model: &Model, commit: &Commit, changes: &[RowChange], concerned: &[usize]) {
+    pub(super) fn publish(&self, model: &Model, commit: &Arc<Commit>, changes: &[RowChange], concerned: &[usize]) {
         let (previous, epoch) = self.newest();
         match effects(&self.scopes, commit, concerned.iter().map(|index| &changes[*index])) {
-            Ok(effects) => self.append(self.messages(model, commit, &effects, previous)),
+            Ok(effects) => self.append(self.entries(model, commit, &effects, previous)),
             Err(Incomplete(reason)) => self.restart(commit.sequence(epoch), reason),
         }
+    }
+
+    /// What a commit in memory means for the group: its messages, as long as there is room for them.
+    fn entries(&self, model: &Model, commit: &Arc<Commit>, effects: &Effects<'_>, previous: Sequence) -> Vec<Entry> {
+        if effects.list.is_empty() && !effects.truncated {
+            return Vec::new();
+        }
+        if self.log().limits.are_reached() {
+            return vec![Entry::large(commit, previous.epoch)];
+        }
+        self.messages(model, commit, effects, previous)
     }
 
     /// Appends what a commit that is not in memory means for the group.
@@ -271,9 +297,6 @@ impl Group {
     }
 
     fn messages(&self, model: &Model, commit: &Commit, effects: &Effects<'_>, previous: Sequence) -> Vec<Entry> {
-        if effects.list.is_empty() && !effects.truncated {
-            return Vec::new();
-        }
         let writer = Writer { model, follow: &self.follow };
         let parts = writer.parts(effects.list.iter().cloned(), |ordinal| commit.at(previous.epoch, ordinal));
         let last = parts.len() - 1;
@@ -323,9 +346,11 @@ impl Group {
         }
         let mut log = self.log();
         log.recent = None;
-        log.bytes += entries.iter().map(Entry::bytes).sum::<usize>();
-        log.entries.extend(entries);
-        while log.bytes > log.limit && log.entries.len() > 1 {
+        for entry in entries {
+            log.grow(&entry);
+            log.entries.push_back(entry);
+        }
+        while log.bytes > log.limits.log && log.entries.len() > 1 {
             log.forget_oldest();
         }
         log.wake();
@@ -335,17 +360,20 @@ impl Group {
     pub(super) fn extend(&self, model: &Model, at: Sequence, until: Sequence, commits: &[Arc<Commit>]) -> Extended {
         let mut entries = Vec::new();
         let (mut previous, mut bytes) = (at, 0);
-        let limit = self.log().limit;
+        let (limit, front) = {
+            let log = self.log();
+            (log.limits.log, log.front())
+        };
         for commit in commits {
+            if Some(commit.lsn) == front && commit.sequence(at.epoch) > until {
+                // The log begins with what is left of this commit: that tells the parts before as well.
+                previous = until;
+                continue;
+            }
             let made = match &commit.changes {
-                // The log begins within it, and so with what is left of it: that tells the parts before as well.
-                Changes::Spooled(_) if commit.sequence(at.epoch) > until => {
-                    previous = until;
-                    Vec::new()
-                }
                 Changes::Spooled(_) => vec![Entry::large(commit, at.epoch)],
                 Changes::Held(changes) => match effects(&self.scopes, commit, changes.iter()) {
-                    Ok(effects) => self.messages(model, commit, &effects, previous),
+                    Ok(effects) => self.entries(model, commit, &effects, previous),
                     Err(Incomplete(reason)) => return Extended::Untold(reason),
                 },
             };
@@ -369,7 +397,7 @@ impl Group {
         }
         log.begin = at;
         for entry in entries.into_iter().rev() {
-            log.bytes += entry.bytes();
+            log.grow(&entry);
             log.entries.push_front(entry);
         }
         Extended::Done
@@ -378,9 +406,8 @@ impl Group {
     /// Starts the log anew at `at`: everyone needs a fresh copy.
     pub(super) fn restart(&self, at: Sequence, reason: Reset) {
         let mut log = self.log();
-        log.entries.clear();
+        log.clear();
         log.recent = None;
-        log.bytes = 0;
         log.begin = at;
         log.aged = at;
         // What cannot be gone on from for another reason stays so.
@@ -436,10 +463,23 @@ impl Entry {
     }
 
     fn bytes(&self) -> usize {
-        match &self.content {
+        let message = match &self.content {
             Content::Message(message) => message.len(),
             Content::Large(_) => 0,
-        }
+        };
+        ENTRY_BYTES + message
+    }
+}
+
+impl Limits {
+    fn are_reached(&self) -> bool {
+        self.total.load(Ordering::Relaxed) >= self.all
+    }
+}
+
+impl Drop for Log {
+    fn drop(&mut self) {
+        self.clear();
     }
 }
 
@@ -465,9 +505,33 @@ impl Log {
         before.map_or(self.begin, |entry| entry.sequence)
     }
 
+    /// The commit that the log begins with, if it is one that is told when somebody wants it.
+    fn front(&self) -> Option<Lsn> {
+        let front = self.entries.front()?;
+        match front.content {
+            Content::Message(_) => None,
+            Content::Large(_) => Some(front.sequence.lsn),
+        }
+    }
+
+    fn grow(&mut self, entry: &Entry) {
+        self.bytes += entry.bytes();
+        self.limits.total.fetch_add(entry.bytes(), Ordering::Relaxed);
+    }
+
+    fn shrink(&mut self, bytes: usize) {
+        self.bytes -= bytes;
+        self.limits.total.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
+    fn clear(&mut self) {
+        self.entries.clear();
+        self.shrink(self.bytes);
+    }
+
     fn forget_oldest(&mut self) {
         if let Some(oldest) = self.entries.pop_front() {
-            self.bytes -= oldest.bytes();
+            self.shrink(oldest.bytes());
             self.begin = oldest.sequence;
         }
     }

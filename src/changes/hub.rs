@@ -42,6 +42,8 @@ pub struct Options {
     pub history_wal_bytes: u64,
     /// How many bytes of messages a group keeps for slow readers.
     pub log_bytes: usize,
+    /// How many bytes of messages all groups keep, about.
+    pub messages_bytes: usize,
     /// Where what is too large for memory waits; the system's folder for temporary files if not given.
     pub spool_dir: Option<PathBuf>,
     /// How many bytes that may be in all.
@@ -70,6 +72,7 @@ impl Options {
             history_slot: HistorySlotPolicy::Auto,
             history_wal_bytes: 256 << 20,
             log_bytes: 4 << 20,
+            messages_bytes: 64 << 20,
             spool_dir: None,
             spool_bytes: 4 << 30,
             spool_after: 4 << 20,

@@ -7,6 +7,7 @@ mod writing;
 use std::borrow::Borrow;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::hash::{Hash, Hasher};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
@@ -16,7 +17,7 @@ use tokio::sync::{Notify, Semaphore, watch};
 use super::commit::Commit;
 use super::effect::Scope;
 use super::follow::{Follow, Reset};
-use super::group::Group;
+use super::group::{Group, Limits};
 use super::history::History;
 use super::hub::{COPIES, Options, Status};
 use super::large::Parts;
@@ -41,6 +42,8 @@ pub(super) struct Shared {
     pub(super) options: Options,
     /// Starting copies, and the few questions of the hub itself.
     pub(super) pool: PgPool,
+    /// Bytes of messages in the logs of all groups.
+    messages: Arc<AtomicUsize>,
     /// What is too large for memory.
     pub(super) spool: Spool,
     /// Messages of commits that are.
@@ -156,6 +159,7 @@ impl Shared {
             doubts: Notify::new(),
             options,
             pool,
+            messages: Arc::default(),
             spool,
             parts: Parts::new(),
             reached: watch::Sender::new(Reached::default()),
@@ -178,13 +182,11 @@ impl Shared {
     /// How the feed is doing.
     pub(super) fn status(&self) -> Status {
         let core = self.core();
-        let loads = core.turn.iter().map(|group| group.load());
-        let (subscribers, log_bytes) = loads.fold((0, 0), |sum, load| (sum.0 + load.0, sum.1 + load.1));
         Status {
             groups: core.groups.len(),
-            subscribers,
+            subscribers: core.turn.iter().map(|group| group.subscribers()).sum(),
             history_bytes: core.history.bytes(),
-            log_bytes,
+            log_bytes: self.messages.load(Ordering::Relaxed),
             spool_bytes: self.spool.bytes(),
             position: core.position(),
             lag: core.lag,
@@ -255,9 +257,13 @@ impl Shared {
         if let Some(ByFollow(group)) = core.groups.get(&follow) {
             return Ok((Arc::clone(group), group.enter()));
         }
-        let limit = self.options.log_bytes.min(self.options.history_bytes);
+        let limits = Limits {
+            log: self.options.log_bytes.min(self.options.history_bytes),
+            all: self.options.messages_bytes,
+            total: Arc::clone(&self.messages),
+        };
         let floor = core.floor(&model, &scopes);
-        let group = Arc::new(Group::new(core.next_id, follow, scopes, core.position(), limit));
+        let group = Arc::new(Group::new(core.next_id, follow, scopes, core.position(), limits));
         if let Some((lsn, reason)) = floor {
             group.refuse_before(Sequence { epoch: core.epoch, lsn, ordinal: 0 }, reason);
         }

@@ -159,6 +159,7 @@ async fn also_with_hardly_any_memory() {
         options.progress_interval = Duration::from_millis(200);
         // Every copy that is not empty goes to a file, and every commit but the smallest.
         options.spool_after = 300;
+        options.messages_bytes = 10_000;
     })
     .await;
     let resets = converge(world, Duration::from_secs(6)).await;

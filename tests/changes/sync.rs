@@ -443,5 +443,6 @@ async fn also_with_hardly_any_history() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn also_with_hardly_any_memory() {
-    every_boundary_is_a_moment(World::with(|options| options.spool_after = 300).await).await;
+    let world = World::with(|options| (options.spool_after, options.messages_bytes) = (300, 10_000)).await;
+    every_boundary_is_a_moment(world).await;
 }

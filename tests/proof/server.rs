@@ -54,6 +54,8 @@ impl Server {
         server.args(["serve", "--schema", "proof", "--replica-identity", "full", "--progress-interval", "0.4"]);
         server.args(["--database-url", &self.database_url, "--listen", &self.address.to_string()]);
         server.args(["--history-bytes", &history_bytes.to_string(), "--log", "warn,sqlx=error"]);
+        // Copies and commits of a few hundred rows wait on disk, and few messages in memory.
+        server.args(["--spool-after", "100000", "--messages-bytes", "2000000"]);
         server.env("EVERWIRE_SABOTAGE", self.sabotage.unwrap_or_default());
         self.child = Some(server.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().unwrap());
     }
