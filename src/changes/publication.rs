@@ -80,7 +80,8 @@ fn failed(error: &sqlx::Error) -> StartError {
     StartError::new(
         format!("The publication `{PUBLICATION}` could not be brought up to date: {error}"),
         "--database-url (DATABASE_URL)",
-        "The role needs CREATE on the database and must own the tables it serves, or a superuser creates the publication once.",
+        "GRANT CREATE ON DATABASE … to the role and let it own the tables that it serves, or let a superuser start Everwire \
+         once, who creates the publication.",
     )
 }
 

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use everwire::changes::{Hub, Options, slots};
 use everwire::config::HistorySlotPolicy;
-use everwire::model;
+use everwire::{model, server};
 use serde_json::{Value, json};
 
-use crate::world::{Client, World, ops};
+use crate::world::{Client, TABLES, World, ops};
 
 fn keeping(options: &mut Options) {
     options.history_slot = HistorySlotPolicy::On;
@@ -289,4 +289,56 @@ async fn a_table_added_while_streaming_has_no_past() {
             (Some("EXPIRED"), vec!["PUT 1".to_owned(), "PUT 2".to_owned()])
         );
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_timeline_is_a_new_epoch() {
+    let mut world = World::with(keeping).await;
+    world.run("INSERT INTO task VALUES (1, 7, 'a')").await;
+    let mut client = world.client("task", project()).await;
+    client.next().await;
+    let position = client.held.clone().unwrap();
+    world.run("ALTER SYSTEM SET restore_command = 'false'").await;
+    world.postgres.take_over().await;
+    world.pool = world.postgres.pool().await;
+    // Who stayed and who comes back alike: what was committed on another server since may not be here.
+    assert_eq!(client.change().await["reset"], "EPOCH");
+    let mut again = world.resume("task", project(), &position).await;
+    assert_eq!(again.change().await["reset"], "EPOCH");
+    world.run("INSERT INTO task VALUES (2, 7, 'b')").await;
+    for client in [&mut client, &mut again] {
+        assert_eq!(ops(&client.change().await), ["PUT 2"]);
+        assert_ne!(client.held.as_ref().unwrap()[..8], position[..8]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_position_of_another_database_is_of_another_epoch() {
+    let mut world = World::with(keeping).await;
+    let mut client = world.client("task", project()).await;
+    let position = client.next().await["sequence"].as_str().unwrap().to_owned();
+    // As a dump that was restored.
+    world.run("CREATE DATABASE restored TEMPLATE template0").await;
+    let url = world.postgres.url().replace("/test", "/restored");
+    let pool = sqlx::PgPool::connect(&url).await.unwrap();
+    sqlx::raw_sql(TABLES).execute(&pool).await.unwrap();
+    world.hub.stop().await;
+    world.model = Arc::new(model::load(&pool, &["public".to_owned()]).await.unwrap());
+    world.hub = Hub::start(Arc::clone(&world.model), Options::new(url)).await.unwrap();
+    let mut client = world.resume("task", project(), &position).await;
+    assert_eq!(client.next().await["reset"], "EPOCH");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slot_left_behind_is_listed_and_dropped() {
+    let world = World::with(keeping).await;
+    let url = world.postgres.url().to_owned();
+    let history = slots(&world.pool).await.unwrap().into_iter().find(|slot| !slot.active).unwrap().name;
+    world.hub.stop().await;
+    let listed = server::slots(url.clone(), None).await.unwrap();
+    assert!(listed.contains(&history), "{listed}");
+    assert!(server::slots(url.clone(), Some("another")).await.is_err());
+    let left = server::slots(url, Some(&history)).await.unwrap();
+    assert!(!left.contains(&history), "{left}");
+    assert!(slots(&world.pool).await.unwrap().is_empty());
 }

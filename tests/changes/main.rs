@@ -8,6 +8,7 @@ mod large;
 #[path = "../postgres/mod.rs"]
 mod postgres;
 mod setup;
+mod slow;
 mod standby;
 mod stream;
 mod sync;

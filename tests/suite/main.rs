@@ -11,6 +11,7 @@ mod hostile;
 mod http;
 mod judgement;
 mod kinds;
+mod lacking;
 mod layout;
 mod nasty;
 mod pages;

@@ -24,10 +24,17 @@ pub(crate) struct World {
 impl World {
     /// With the example database.
     pub(crate) async fn start() -> Self {
+        Self::with(&[]).await
+    }
+
+    /// The same, with other settings of Postgres.
+    pub(crate) async fn with(settings: &[(&str, &str)]) -> Self {
         let template = template().await;
         let folder = tempfile::Builder::new().prefix("everwire-world-").tempdir().expect("a folder for the test");
         copy(&template, folder.path());
-        let cluster = Cluster::start(&options(folder.path())).await.expect("Postgres starts");
+        let mut options = options(folder.path());
+        options.settings.extend(settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        let cluster = Cluster::start(&options).await.expect("Postgres starts");
         Self { cluster, _folder: folder }
     }
 
