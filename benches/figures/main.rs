@@ -2,13 +2,15 @@
 //! of its own, settings as shipped, measures it from outside, and sets each figure against a yardstick that is
 //! measured in the same run, in turns: absolute figures drift with the machine, ratios hold.
 //!
-//! `cargo bench --bench figures -- [start|queries|latency|memory|fanout|schema]…`; everything without an argument.
+//! `cargo bench --bench figures -- [start|queries|latency|memory|fanout|schema|large|restart]…`; everything without an argument.
 
 mod fanout;
 mod http;
+mod large;
 mod latency;
 mod memory;
 mod queries;
+mod restart;
 mod schema;
 mod server;
 mod socket;
@@ -20,7 +22,7 @@ use std::process::ExitCode;
 
 use tokio::runtime::Runtime;
 
-const SECTIONS: [&str; 6] = ["start", "queries", "latency", "memory", "fanout", "schema"];
+const SECTIONS: [&str; 8] = ["start", "queries", "latency", "memory", "fanout", "schema", "large", "restart"];
 
 fn main() -> ExitCode {
     // `cargo bench` adds a `--bench` of its own.
@@ -46,7 +48,9 @@ fn main() -> ExitCode {
             "latency" => runtime.block_on(latency::measure()),
             "memory" => runtime.block_on(memory::measure()),
             "fanout" => runtime.block_on(fanout::measure()),
-            _ => runtime.block_on(schema::measure()),
+            "schema" => runtime.block_on(schema::measure()),
+            "large" => runtime.block_on(large::measure()),
+            _ => runtime.block_on(restart::measure()),
         }
     }
     ExitCode::SUCCESS

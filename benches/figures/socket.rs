@@ -37,13 +37,24 @@ impl Socket {
 
     /// Opens one and starts a subscription, which has sent nothing yet.
     pub(crate) async fn subscribe(address: SocketAddr, subscription: &str) -> Self {
+        let mut socket = Self::ready(address).await;
+        socket.start(1, subscription).await;
+        socket
+    }
+
+    /// Opens one that is acknowledged.
+    pub(crate) async fn ready(address: SocketAddr) -> Self {
         let mut socket = Self::open(address).await;
         socket.send(1, br#"{"type":"connection_init"}"#).await;
         let acknowledged = socket.next().await;
         assert_eq!(acknowledged, br#"{"type":"connection_ack"}"#);
-        let subscribe = format!(r#"{{"id":"1","type":"subscribe","payload":{subscription}}}"#);
-        socket.send(1, subscribe.as_bytes()).await;
         socket
+    }
+
+    /// Starts a subscription.
+    pub(crate) async fn start(&mut self, id: usize, subscription: &str) {
+        let subscribe = format!(r#"{{"id":"{id}","type":"subscribe","payload":{subscription}}}"#);
+        self.send(1, subscribe.as_bytes()).await;
     }
 
     /// The text of the next message. Answers pings on the way.

@@ -298,8 +298,12 @@ async fn a_new_timeline_is_a_new_epoch() {
     let mut client = world.client("task", project()).await;
     client.next().await;
     let position = client.held.clone().unwrap();
+    // As a standby that takes over: it ends its recovery on a timeline of its own.
+    let signal = "current_setting('data_directory') || '/recovery.signal'";
+    world.run(format!("DO $$ BEGIN EXECUTE format('COPY (SELECT 1 WHERE false) TO %L', {signal}); END $$")).await;
     world.run("ALTER SYSTEM SET restore_command = 'false'").await;
-    world.postgres.take_over().await;
+    world.postgres.stop(Signal::SIGINT);
+    world.postgres.start_again().await;
     world.pool = world.postgres.pool().await;
     // Who stayed and who comes back alike: what was committed on another server since may not be here.
     assert_eq!(client.change().await["reset"], "EPOCH");

@@ -59,14 +59,6 @@ impl Postgres {
         self.answer().await;
     }
 
-    /// Ends its recovery on a timeline of its own, as a standby does that takes over. Its settings must have a
-    /// `restore_command`.
-    pub(crate) async fn take_over(&mut self) {
-        self.stop(Signal::SIGINT);
-        run(command("touch").arg(self.folder.path().join("data/recovery.signal")));
-        self.start_again().await;
-    }
-
     async fn answer(&self) {
         let deadline = Instant::now() + Duration::from_secs(30);
         loop {
