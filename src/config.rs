@@ -201,6 +201,12 @@ pub struct HttpLimits {
     /// Operations that run at a time on one socket.
     #[arg(long = "max-operations", env = "EVERWIRE_MAX_OPERATIONS", default_value_t = 1_000)]
     pub operations: usize,
+    /// Sockets that are open at a time.
+    #[arg(long = "max-connections", env = "EVERWIRE_MAX_CONNECTIONS", default_value_t = 50_000)]
+    pub connections: usize,
+    /// Seconds after which a socket on which no operation runs is closed; 0: never.
+    #[arg(long, env = "EVERWIRE_IDLE_TIMEOUT", default_value = "600", value_parser = seconds)]
+    pub idle_timeout: Duration,
     /// Seconds that a client may take to send `connection_init`.
     #[arg(long, env = "EVERWIRE_INIT_TIMEOUT", default_value = "3", value_parser = seconds)]
     pub init_timeout: Duration,

@@ -79,6 +79,8 @@ pub enum Code {
     ValuesLimit,
     /// The subscription follows too many tables.
     TablesLimit,
+    /// As many sockets are open as may be.
+    ConnectionsLimit,
     /// The copies that wait on the server's disk take as much as they may.
     SpoolLimit,
     /// The name of a field in the response is longer than Postgres takes.
@@ -142,6 +144,7 @@ impl Code {
             Self::OrderLimit => "ORDER_LIMIT_EXCEEDED",
             Self::ValuesLimit => "VALUES_LIMIT_EXCEEDED",
             Self::TablesLimit => "TABLES_LIMIT_EXCEEDED",
+            Self::ConnectionsLimit => "CONNECTIONS_LIMIT_EXCEEDED",
             Self::SpoolLimit => "SPOOL_LIMIT_EXCEEDED",
             Self::ResponseKeyTooLong => "RESPONSE_KEY_TOO_LONG",
             Self::OperationsLimit => "OPERATIONS_LIMIT_EXCEEDED",

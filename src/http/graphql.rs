@@ -36,6 +36,14 @@ impl Rejection {
         Self { allow: Some(METHODS), ..Self::new(StatusCode::METHOD_NOT_ALLOWED, Media::Json, error) }
     }
 
+    /// A socket more than may be open.
+    pub(super) fn connections(most: usize) -> Self {
+        let message =
+            format!("{most} sockets are open, as many as may be (setting: --max-connections); try again later");
+        let error = Error::new(Code::ConnectionsLimit, message);
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, Media::Json, error)
+    }
+
     /// A page of another host that wants a socket.
     pub(super) fn origin() -> Self {
         let message = "pages of this origin may not connect; the setting allowed-origins lists those that may";

@@ -33,7 +33,7 @@ use prometheus_client::encoding::text;
 use prometheus_client::registry::Registry;
 use serde_json::json;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::time::{Instant, timeout};
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
@@ -64,13 +64,16 @@ pub struct Http {
     /// True once the server stops; written by [`serve`], waited for by each socket. Each open socket holds a
     /// receiver, so that `closed` waits for all of them.
     leaving: watch::Sender<bool>,
+    /// A permit for each socket that may still be opened.
+    sockets: Arc<Semaphore>,
 }
 
 impl Http {
     /// `registry` may hold metrics of others already; it is what `/metrics` shows.
     pub fn new(gateway: Arc<Gateway>, options: HttpOptions, mut registry: Registry) -> Arc<Self> {
         let metrics = Metrics::register(&mut registry);
-        Arc::new(Self { gateway, options, metrics, registry, leaving: watch::Sender::new(false) })
+        let sockets = Arc::new(Semaphore::new(options.limits.connections.min(Semaphore::MAX_PERMITS)));
+        Arc::new(Self { gateway, options, metrics, registry, leaving: watch::Sender::new(false), sockets })
     }
 }
 

@@ -216,6 +216,8 @@ pub(super) fn json_string(text: &str) -> String {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u16)]
 pub enum CloseCode {
+    /// Nothing ran on the socket for long; connect again when something shall.
+    Normal = 1000,
     /// The server stops; connect again, to another one or a little later.
     GoingAway = 1001,
     /// A frame that RFC 6455 does not allow.

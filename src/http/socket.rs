@@ -12,6 +12,7 @@ use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::extract::{FromRequestParts, Request};
 use axum::response::{IntoResponse, Response};
 use serde_json::value::RawValue;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, Sleep};
 
 use super::gateway::{Answer, GraphqlRequest};
@@ -47,6 +48,10 @@ pub(super) async fn upgrade(http: Arc<Http>, request: Request) -> Response {
     if !origin::may_connect(&parts.headers, &http.options.allowed_origins) {
         return Rejection::origin().into_response();
     }
+    // Held until the socket is closed, or the handshake comes to nothing.
+    let Ok(permit) = Arc::clone(&http.sockets).try_acquire_owned() else {
+        return Rejection::connections(http.options.limits.connections).into_response();
+    };
     let taken =
         parts.extensions.get::<ConnectInfo<Taken>>().map(|ConnectInfo(taken)| taken.clone()).unwrap_or_default();
     let upgrade = match WebSocketUpgrade::from_request_parts(&mut parts, &()).await {
@@ -60,10 +65,10 @@ pub(super) async fn upgrade(http: Arc<Http>, request: Request) -> Response {
         .write_buffer_size(WRITE_BUFFER)
         .max_message_size(largest)
         .max_frame_size(largest)
-        .on_upgrade(move |socket| serve(http, socket, taken))
+        .on_upgrade(move |socket| serve(http, socket, taken, permit))
 }
 
-async fn serve(http: Arc<Http>, socket: WebSocket, taken: Taken) {
+async fn serve(http: Arc<Http>, socket: WebSocket, taken: Taken, permit: OwnedSemaphorePermit) {
     let metrics = &http.metrics;
     metrics.connections.inc();
     // The shutdown waits until it is dropped.
@@ -86,7 +91,7 @@ async fn serve(http: Arc<Http>, socket: WebSocket, taken: Taken) {
     connection.operations.stop_all();
     // In a box, so that an open connection has no room set aside for its end.
     Box::pin(connection.wire.finish(&ending)).await;
-    drop(open);
+    drop((open, permit));
     metrics.connections.dec();
 }
 
@@ -115,6 +120,8 @@ struct Connection<'a> {
     ping_due: bool,
     /// Pings since the last sign of life.
     pings_unanswered: u32,
+    /// The end of a socket on which nothing runs; none while something does.
+    idle_until: Option<Instant>,
     /// Wakes the task at the deadline of the phase, or to look after a blocked socket.
     clock: Pin<Box<Sleep>>,
     /// Done when the server begins to stop; not polled after that.
@@ -132,6 +139,7 @@ impl<'a> Connection<'a> {
             phase: Phase::Opened(init_by),
             ping_due: false,
             pings_unanswered: 0,
+            idle_until: None,
             clock: Box::pin(tokio::time::sleep_until(init_by)),
             leaving: Box::pin(async move {
                 let _ = signal.wait_for(|leaving| *leaving).await;
@@ -157,7 +165,9 @@ impl<'a> Connection<'a> {
     fn turn(&mut self, context: &mut Context<'_>) -> Result<Turn, Ending> {
         self.meet_deadlines(Instant::now())?;
         self.notice_leaving(context);
-        let turns = [self.take_frames(context)?, self.hand_out(context)?, self.set_clock(context)];
+        let (taken, handed_out) = (self.take_frames(context)?, self.hand_out(context)?);
+        self.note_idleness();
+        let turns = [taken, handed_out, self.set_clock(context)];
         if self.may_leave() {
             return Err(going_away());
         }
@@ -174,6 +184,10 @@ impl<'a> Connection<'a> {
             Phase::Opened(init_by) if init_by <= now => {
                 let reason = "Connection initialisation timeout";
                 Err(Ending::Close(Closing::new(CloseCode::InitTimeout, reason)))
+            }
+            Phase::Acknowledged(_) if self.idle_until.is_some_and(|until| until <= now) => {
+                let reason = "no operation runs on this socket; connect again when one shall";
+                Err(Ending::Close(Closing::new(CloseCode::Normal, reason)))
             }
             Phase::Acknowledged(ping_at) if ping_at <= now => self.keep_alive(now),
             Phase::Leaving(until) if until <= now => Err(going_away()),
@@ -195,6 +209,13 @@ impl<'a> Connection<'a> {
         Ok(())
     }
 
+    /// A socket becomes idle with its acknowledgement, or when the last operation is over.
+    fn note_idleness(&mut self) {
+        let patience = self.limits().idle_timeout;
+        let idle = matches!(self.phase, Phase::Acknowledged(_)) && self.operations.len() == 0 && !patience.is_zero();
+        self.idle_until = idle.then(|| self.idle_until.unwrap_or_else(|| Instant::now() + patience));
+    }
+
     fn notice_leaving(&mut self, context: &mut Context<'_>) {
         let noticed = matches!(self.phase, Phase::Leaving(_));
         if !noticed && self.leaving.as_mut().poll(context).is_ready() {
@@ -209,7 +230,7 @@ impl<'a> Connection<'a> {
     fn set_clock(&mut self, context: &mut Context<'_>) -> Turn {
         let (Phase::Opened(deadline) | Phase::Acknowledged(deadline) | Phase::Leaving(deadline)) = self.phase;
         let stalled = self.wire.stall_deadline(self.limits().write_timeout);
-        let deadline = stalled.map_or(deadline, |stalled| stalled.min(deadline));
+        let deadline = [stalled, self.idle_until].into_iter().flatten().fold(deadline, Instant::min);
         if self.clock.deadline() != deadline {
             self.clock.as_mut().reset(deadline);
         }
@@ -291,6 +312,8 @@ impl<'a> Connection<'a> {
             let refusal = Outgoing::Error { id: &id, errors: &errors };
             return self.wire.write(&refusal).map(|_| ());
         }
+        // Even one that is over within this turn.
+        self.idle_until = None;
         let gateway = Arc::clone(&self.http.gateway);
         self.operations.start(id, gateway, request);
         Ok(())

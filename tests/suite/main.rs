@@ -22,6 +22,7 @@ mod readme;
 mod schema;
 mod seed;
 mod shapes;
+mod sockets;
 mod structure;
 mod sync;
 mod target;

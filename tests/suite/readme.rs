@@ -2,6 +2,7 @@
 //! run, and the JSON below each must be the answer. `UPDATE_GOLDEN=1` writes the answers anew. SQL at the start of a
 //! page makes the tables that it speaks of.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use clap::CommandFactory;
@@ -232,4 +233,26 @@ fn the_readme_lists_every_code() {
         .filter_map(|line| line.trim().strip_prefix("Self::")?.split_once(" => \"")?.1.strip_suffix("\","));
     let missing: Vec<&str> = codes.clone().filter(|code| !readme.contains(&format!("`{code}`"))).collect();
     assert!(codes.count() > 30 && missing.is_empty(), "{missing:?}");
+}
+
+/// The names of tests in the tables of docs/protocol.md are those of the tests that there are.
+#[test]
+fn each_rule_of_the_protocol_names_its_test() {
+    let page = std::fs::read_to_string("docs/protocol.md").expect("the page");
+    let is_name = |name: &&str| {
+        name.contains('_') && name.chars().all(|char| char.is_ascii_lowercase() || char.is_ascii_digit() || char == '_')
+    };
+    let named: BTreeSet<&str> = page
+        .split('`')
+        .filter(is_name)
+        .filter(|name| *name != "connection_init" && *name != "connection_ack")
+        .collect();
+    let sources = ["protocol.rs", "sockets.rs"]
+        .map(|file| std::fs::read_to_string(format!("tests/suite/{file}")).expect("the tests"));
+    let tests: BTreeSet<&str> = sources
+        .iter()
+        .flat_map(|source| source.split("#[tokio::test]\nasync fn ").skip(1))
+        .filter_map(|test| test.split('(').next())
+        .collect();
+    assert!(named.len() > 25 && named.is_subset(&tests), "{:?}", named.difference(&tests));
 }
