@@ -127,7 +127,8 @@ pub(super) fn is_utf8(charset: &str) -> bool {
     name.eq_ignore_ascii_case("utf-8") || name.eq_ignore_ascii_case("utf8")
 }
 
-fn thousandths(text: &str) -> Option<u16> {
+/// A weight (`q`), as a whole number.
+pub(super) fn thousandths(text: &str) -> Option<u16> {
     let weight: f32 = text.parse().ok()?;
     // The range check also refuses NaN.
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "in range")]

@@ -8,6 +8,7 @@
 //! ```
 
 mod accept;
+mod encoding;
 pub mod gateway;
 mod graphql;
 mod listener;
@@ -27,6 +28,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Path, Request, State};
 use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::middleware::map_request;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{any, get};
 use prometheus_client::encoding::text;
@@ -95,6 +97,7 @@ pub fn router(http: Arc<Http>) -> Router {
         .layer(
             CompressionLayer::new().compress_when(SizeAbove::new(SMALLEST_COMPRESSED).and(NotForContentType::IMAGES)),
         )
+        .layer(map_request(encoding::prefer_what_is_known))
         .with_state(http)
 }
 

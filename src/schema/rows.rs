@@ -105,6 +105,21 @@ fn filter(schema: &mut Builder, model: &Model, table: &Table) {
         filter = filter.field(InputValue::new(&relation.field, ty).description(description));
     }
     schema.register(filter);
+    if is_one_of_many(model, table) {
+        related_filter(schema, table, &name);
+    }
+}
+
+/// Whether rows of another table, or of this one, have several rows of this table.
+fn is_one_of_many(model: &Model, table: &Table) -> bool {
+    let mut relations = model.tables().flat_map(|(_, other)| &other.relations);
+    relations.any(|relation| match relation.cardinality {
+        Cardinality::Many => std::ptr::eq(model.table(relation.target), table),
+        Cardinality::One { .. } => false,
+    })
+}
+
+fn related_filter(schema: &mut Builder, table: &Table, name: &str) {
     let related = InputObject::new(format!("{}RelationFilter", table.names.type_name))
         .description("Conditions on related rows; all of those given must hold.");
     schema.register(Quantifier::ALL.into_iter().fold(related, |related, quantifier| {
@@ -113,7 +128,7 @@ fn filter(schema: &mut Builder, model: &Model, table: &Table) {
             Quantifier::Every => "All of the rows pass; also if there are none.",
             Quantifier::None => "None of the rows passes; also if there are none.",
         };
-        related.field(InputValue::new(quantifier.field(), TypeRef::named(&name)).description(description))
+        related.field(InputValue::new(quantifier.field(), TypeRef::named(name)).description(description))
     }));
 }
 

@@ -15,7 +15,7 @@ describe.skipIf(!CHROMIUM)('GraphiQL', () => {
   }, 60_000);
   afterAll(() => browser.close());
 
-  test('shows data in the first tab and each change in the second', async () => {
+  test('shows data in the first tab, writes in the third, and shows each change in the second', async () => {
     const database = await connect();
     const project = await createProject(database);
     const id = await createTask(database, project, { title: 'Seen in the copy' });
@@ -32,6 +32,11 @@ describe.skipIf(!CHROMIUM)('GraphiQL', () => {
     await page.goto(HTTP);
     await run();
     await expect.poll(response).toContain('"name": "Mobile app"');
+
+    await page.getByRole('tab', { name: 'Start' }).click();
+    await run();
+    await expect.poll(response).toContain('"patchTask"');
+    expect(JSON.parse(await response())).toMatchObject({ data: { patchTask: { status: 'DOING' } } });
 
     // At once, as a quick user would: GraphiQL itself still names the operation of the tab before.
     await page.getByRole('tab', { name: 'Live' }).click();

@@ -23,28 +23,53 @@ declare module 'vitest' {
   }
 }
 
+/** A running server. */
+export interface Running {
+  /** `http://127.0.0.1:…`, without a path. */
+  base: string;
+  stop: () => Promise<void>;
+}
+
+/** Starts one more, with these settings. */
+export async function serve(settings: string[], env: Record<string, string>): Promise<Running> {
+  const all = { ...foreign(process.env), ...env, NO_COLOR: '1' };
+  const server = spawn(BINARY, ['serve', '--listen', '127.0.0.1:0', ...settings], { env: all, stdio: ['ignore', 'ignore', 'pipe'] });
+  const stop = () => end(server);
+  try {
+    const base = await served(server);
+    await ready(base);
+    return { base, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
 export default async function start(project: TestProject): Promise<() => Promise<void>> {
   const folder = await mkdtemp(path.join(tmpdir(), 'everwire-clients-'));
   // Postgres never runs as root, but as the user `postgres`, who must get to its data.
   await chmod(folder, 0o755);
-  const env = { ...foreign(process.env), EVERWIRE_DATA_DIR: folder, NO_COLOR: '1' };
-  const settings = ['--listen', '127.0.0.1:0', '--progress-interval', '1'];
-  const server = spawn(BINARY, ['serve', ...settings], { env, stdio: ['ignore', 'ignore', 'pipe'] });
+  const env = { EVERWIRE_DATA_DIR: folder };
+  let server: Running | undefined;
   const stop = async () => {
-    await end(server);
+    await server?.stop();
     await rm(folder, { recursive: true, force: true });
   };
   try {
-    const base = await served(server);
-    await ready(base);
-    project.provide('base', base);
-    const { stdout } = await promisify(execFile)(BINARY, ['url'], { env });
-    project.provide('databaseUrl', stdout.trim());
+    server = await serve(['--progress-interval', '1'], env);
+    project.provide('base', server.base);
+    project.provide('databaseUrl', (await everwire(['url'], env)).trim());
   } catch (error) {
     await stop();
     throw error;
   }
   return stop;
+}
+
+/** What a command of the program prints. */
+export async function everwire(parameters: string[], env: Record<string, string>): Promise<string> {
+  const { stdout } = await promisify(execFile)(BINARY, parameters, { env: { ...foreign(process.env), ...env } });
+  return stdout;
 }
 
 /** The environment without what would set up another server than the one for the tests. */

@@ -1,19 +1,22 @@
 // urql with its normalised cache: what the subscription brings is in the query, by itself.
-import { Client, fetchExchange, gql, subscriptionExchange } from '@urql/core';
+import { Client, fetchExchange, gql, subscriptionExchange, type Exchange } from '@urql/core';
 import { cacheExchange } from '@urql/exchange-graphcache';
+import { persistedExchange } from '@urql/exchange-persisted';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { connect, createProject, createTask, HTTP, introspect } from './board';
 import { BOARD, countingFetch, LIVE, type Board, type Live } from './cached';
+import { updates } from './snippets/urql';
 import { open } from './socket';
 
-async function createClient(fetch: typeof globalThis.fetch): Promise<Client> {
+async function createClient(fetch: typeof globalThis.fetch, exchanges: Exchange[] = []): Promise<Client> {
   const socket = open();
   return new Client({
     url: HTTP,
     fetch,
     preferGetMethod: false,
     exchanges: [
-      cacheExchange({ schema: await introspect() }),
+      cacheExchange({ schema: await introspect(), updates: updates(BOARD) }),
+      ...exchanges,
       fetchExchange,
       subscriptionExchange({
         forwardSubscription: ({ query = '', variables }) => ({
@@ -52,4 +55,46 @@ test('urql: a change by another program is in the cached query', async () => {
   ]);
   expect(http.count(), 'questions over HTTP').toBe(1);
   expect(complaints.flatMap((spy) => spy.mock.calls)).toEqual([]);
+});
+
+test('urql: with the documented lines a list follows rows that come and go', async () => {
+  const database = await connect();
+  const project = await createProject(database);
+  const id = await createTask(database, project, { title: 'There already' });
+  const http = countingFetch();
+  const client = await createClient(http.fetch);
+  const variables = { project };
+  let shown: string[] | undefined;
+  const watched = client.query(gql<Board>(BOARD), variables).subscribe(({ data }) => {
+    shown = data?.tasks.nodes.map((node) => node.title);
+  });
+  onTestFinished(() => watched.unsubscribe());
+  await expect.poll(() => shown).toEqual(['There already']);
+  const received: (Live | undefined)[] = [];
+  const live = client.subscription(gql<Live>(LIVE), variables).subscribe(({ data }) => received.push(data));
+  onTestFinished(() => live.unsubscribe());
+  await expect.poll(() => received[0]?.tasks.reset).toBe('START');
+
+  const other = await createTask(database, project, { title: 'New' });
+  await expect.poll(() => shown).toEqual(['There already', 'New']);
+  const mutation = gql<{ patchTask: { status: string } }>(
+    'mutation ($id: UUID!) { patchTask(id: $id, patch: { status: DONE }) { id status } }',
+  );
+  const { data } = await client.mutation(mutation, { id });
+  expect(data?.patchTask.status).toBe('DONE');
+  await expect.poll(() => shown).toEqual(['New']);
+  await database.query('DELETE FROM task WHERE id = $1', [other]);
+  await expect.poll(() => shown).toEqual([]);
+  expect(http.count(), 'the query and the mutation').toBe(2);
+});
+
+test('urql: automatic persisted queries', async () => {
+  const http = countingFetch();
+  const client = await createClient(http.fetch, [persistedExchange({ preferGetForPersistedQueries: true })]);
+  const query = gql<Board>('query PersistedByUrql { tasks(first: 1) { nodes { id } } }');
+  for (const asked of [2, 3]) {
+    const { data } = await client.query(query, {}, { requestPolicy: 'network-only' });
+    expect(data?.tasks.nodes).toHaveLength(1);
+    expect(http.count(), 'unknown, then sent; known').toBe(asked);
+  }
 });
