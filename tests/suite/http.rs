@@ -12,7 +12,8 @@ use reqwest::header::{
 use reqwest::redirect::Policy;
 use reqwest::{Client, Method, RequestBuilder, Response};
 use serde_json::{Value, json};
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 use crate::world::{Server, World};
 
@@ -282,4 +283,31 @@ async fn health_and_metrics_are_told() {
     let metrics = send(at("/metrics")).await.1.text().await.unwrap();
     let counted = r#"everwire_http_requests_total{kind="post",status="200"} 1"#;
     assert!(metrics.contains(counted), "{metrics}");
+}
+
+#[tokio::test]
+async fn what_takes_too_long_is_told_so_with_the_setting() {
+    let server = Server::start(&["--statement-timeout", "0.3", "--body-timeout", "0.2"]).await;
+    let base = server.base.as_str();
+    let setting = |body: &Value| body["errors"][0]["message"].as_str().unwrap_or_default().to_owned();
+    assert_eq!(send(post(base, QUERY)).await.0, 200, "it has started");
+    let mut lock = server.world.pool().await.begin().await.expect("a transaction");
+    sqlx::query("LOCK TABLE task IN ACCESS EXCLUSIVE MODE").execute(&mut *lock).await.expect("a lock");
+    let answer = body(send(post(base, QUERY)).await.1).await;
+    assert_eq!(answer["errors"][0]["extensions"]["code"], "TIMEOUT", "{answer}");
+    assert_eq!(setting(&answer), "the statement took longer than 0.3 seconds (setting: --statement-timeout)");
+    lock.rollback().await.expect("the lock is free");
+
+    // The head of a request, and then nothing of the body that it promises.
+    let mut stream = TcpStream::connect(base.trim_start_matches("http://")).await.expect("a connection");
+    let head = "POST /graphql HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 10\r\n\
+        connection: close\r\n\r\n";
+    stream.write_all(head.as_bytes()).await.expect("the head is taken");
+    let mut response = String::new();
+    stream.read_to_string(&mut response).await.expect("a response");
+    assert!(response.starts_with("HTTP/1.1 408"), "{response}");
+    let (_, answer) = response.split_once("\r\n\r\n").expect("a body");
+    let answer: Value = serde_json::from_str(answer).expect("JSON");
+    assert_eq!(answer["errors"][0]["extensions"]["code"], "BODY_TIMEOUT", "{answer}");
+    assert_eq!(setting(&answer), "the body did not arrive within 0.2 seconds (setting: --body-timeout)");
 }
