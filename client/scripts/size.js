@@ -1,30 +1,31 @@
-// How much does a page load? Bundles each entry point as an application would, without what the application has anyway
-// (graphql, react, Apollo, urql), and prints bytes: minified, and compressed by gzip.
+// How much does a page load? Bundles each entry point as an application would, and prints bytes: minified, and compressed
+// by gzip. What the application has anyway (graphql, react, Apollo, urql) is left out, but for the last line.
 import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 
-const ENTRIES = {
-  everwire: ["export { connect } from './src/index.ts'", 16],
-  'everwire, and everwire/react': ["export { connect } from './src/index.ts'; export * from './src/react.ts'", 17],
-  'everwire, and everwire/storage': ["export { connect } from './src/index.ts'; export * from './src/storage.ts'", 19],
-};
+const ANYWAY = ['graphql', 'react', '@apollo/client', '@urql/core', 'rxjs'];
+const CORE = "export { connect } from './src/index.ts';";
+/** Its name, its code, what is left out, and the most KiB. */
+const ENTRIES = [
+  ['everwire', CORE, ANYWAY, 16],
+  ['everwire, and everwire/react', `${CORE} export * from './src/react.ts';`, ANYWAY, 17],
+  ['everwire, and everwire/storage', `${CORE} export * from './src/storage.ts';`, ANYWAY, 19],
+  ['everwire, and what it uses of graphql', CORE, [], 28],
+];
 
-let isTooLarge = false;
-for (const [name, [contents, limit]] of Object.entries(ENTRIES)) {
+for (const [name, contents, external, limit] of ENTRIES) {
   const { outputFiles } = await build({
     stdin: { contents, resolveDir: new URL('..', import.meta.url).pathname },
     bundle: true,
     minify: true,
     format: 'esm',
     target: 'es2022',
-    external: ['graphql', 'react', '@apollo/client', '@urql/core', 'rxjs'],
+    external,
+    define: { 'process.env.NODE_ENV': '"production"' },
     write: false,
   });
-  const bundle = outputFiles[0].contents;
-  const compressed = gzipSync(bundle, { level: 9 }).length;
-  isTooLarge ||= compressed > limit * 1024;
-  console.log(
-    `${name.padEnd(32)} ${(bundle.length / 1024).toFixed(1)} KiB minified, ${(compressed / 1024).toFixed(1)} KiB by gzip (at most ${limit})`,
-  );
+  const [{ contents: bundle }] = outputFiles;
+  const [minified, compressed] = [bundle.length, gzipSync(bundle, { level: 9 }).length].map((bytes) => bytes / 1024);
+  console.log(`${name.padEnd(40)}${minified.toFixed(1)} KiB, ${compressed.toFixed(1)} KiB by gzip (at most ${limit})`);
+  if (compressed > limit) process.exitCode = 1;
 }
-if (isTooLarge) process.exitCode = 1;

@@ -55,8 +55,8 @@ test('sync, aliases, keys of several columns and fragments', () => {
     ['tasks', 'Task', 'task', 'task', ['id']],
   ]);
   expect([...(plan.tables[1]?.columns ?? [])].map(([name]) => name)).toEqual(['id', 'title', 'status']);
-  expect(plan.query).toContain(
-    'marks: taskLabels(where: {taskId: {isNull: false}}) {\n      op\n      key {\n        taskId\n        labelId',
+  expect(plan.query.replace(/[\s,]+/g, ' ')).toMatch(
+    /marks: taskLabels\(where: \{ ?taskId: \{ ?isNull: false ?\} ?\}\) \{ op key \{ taskId labelId \}/,
   );
 });
 
