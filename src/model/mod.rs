@@ -195,6 +195,22 @@ impl Table {
         self.is_logged() && !self.key.is_empty() && !self.has_computed_key()
     }
 
+    /// Why it has no subscriptions, and what to do.
+    pub fn why_not_followed(&self) -> Option<&'static str> {
+        match self.nature {
+            Nature::View | Nature::MaterializedView => Some(
+                "it is a view, of which the database's log does not tell; follow the tables that its rows come from",
+            ),
+            Nature::Foreign => Some("it is a table of another server, of which this database's log does not tell"),
+            Nature::Plain | Nature::Partitioned if self.key.is_empty() => {
+                Some("it has no primary key to tell its rows apart by; give it one")
+            }
+            Nature::Plain | Nature::Partitioned => self
+                .has_computed_key()
+                .then_some("Postgres computes its key, which the log then does not have; make a stored column the key"),
+        }
+    }
+
     /// Whether Postgres computes a column of the key, which the log then does not have.
     pub fn has_computed_key(&self) -> bool {
         self.key.iter().any(|id| self.column(*id).writing == Writing::Generated)

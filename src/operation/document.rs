@@ -14,6 +14,7 @@ use super::collect::{self, Field};
 use super::{Kind, Limits, Variables, coerce};
 use crate::caller::Caller;
 use crate::error::{Code, Error};
+use crate::model::{Model, Table};
 use crate::schema::Schema;
 
 /// Documents that this many different texts keep in memory.
@@ -83,7 +84,7 @@ impl Document {
         let ast = parser.parse_ast(text, "document").map_err(|invalid| errors(Code::Parse, &invalid.errors, limits))?;
         let executable = ast
             .to_executable_validate(&schema.document)
-            .map_err(|invalid| errors(Code::Validation, &invalid.errors, limits))?;
+            .map_err(|invalid| with_reasons(&schema.model, errors(Code::Validation, &invalid.errors, limits)))?;
         let operation = executable.operations.get(name).map_err(|_| {
             let message = match name {
                 Some(name) => format!("the document has no operation `{name}`"),
@@ -149,6 +150,20 @@ impl Document {
     pub fn variable_type(&self, name: &str) -> Option<&Type> {
         self.operation.variables.iter().find(|variable| variable.name == name).map(|variable| &*variable.ty)
     }
+}
+
+/// Says of a table or view that is served, but has no subscription, why that is.
+fn with_reasons(model: &Model, mut errors: Vec<Error>) -> Vec<Error> {
+    for error in &mut errors {
+        let rest = error.message.strip_prefix("type `Subscription` does not have a field `");
+        let Some(field) = rest.and_then(|rest| rest.strip_suffix('`')) else { continue };
+        let named = |table: &&Table| [&table.names.one, &table.names.many].iter().any(|name| *name == field);
+        let reason = model.tables().map(|(_, table)| table).find(named).and_then(Table::why_not_followed);
+        if let Some(reason) = reason {
+            error.message = format!("{}: {reason}", error.message);
+        }
+    }
+    errors
 }
 
 /// Where a parser limit was reached, that is said with the code of limits.

@@ -181,7 +181,7 @@ async fn views_are_not_followed_and_the_check_says_so() {
     let mut client = Client::ready(&target.server.base).await;
     client.subscribe("1", "subscription { openTasks { sequence } }").await;
     let message = client.expect("error", "1").await.to_string();
-    assert!(message.contains("openTasks"), "{message}");
+    assert!(message.contains("`openTasks`: it is a view"), "{message}");
     let found = findings(&target.pool, &target.model(&["public"]).await).await.expect("findings");
     let about = |name: &str| -> String {
         found.iter().filter(|finding| finding.what.contains(name)).map(|finding| format!("{finding}\n")).collect()
