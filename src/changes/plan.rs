@@ -159,7 +159,7 @@ fn row_selection(table: &Table, field: &Field) -> Result<RowSelection, Error> {
                 Some(parts) => RowField::Composite(id, parts),
                 None => RowField::Column(id),
             },
-            Meaning::Relation(_) => {
+            Meaning::Relation(_) | Meaning::RelatedAggregates(_) => {
                 let message = format!(
                     "`{}` is a relation: in a subscription `{}` offers its columns. Follow both tables with `sync`, in \
                      which each is a field of one subscription",

@@ -1,6 +1,7 @@
 //! What does the database look like? Tables, columns, keys, relations and enums, with the names that they
 //! have in GraphQL. Built once from the catalog, then only read. Knows nothing of GraphQL's syntax.
 
+mod aggregates;
 mod assemble;
 mod catalog;
 mod directives;
@@ -11,6 +12,7 @@ mod relations;
 mod succession;
 mod types;
 
+pub use aggregates::Aggregate;
 pub use catalog::{Reading, load, read};
 pub use functions::{Absence, Argument, Effect, Function, Returned};
 pub use kinds::{Bound, Kind, Printed, is_orderable};
@@ -253,6 +255,11 @@ impl TableNames {
     pub fn several(&self) -> String {
         names::type_name(&self.many)
     }
+
+    /// `tasksAggregate`.
+    pub fn aggregate(&self) -> String {
+        format!("{}Aggregate", self.many)
+    }
 }
 
 /// One column, for as long as its name and the meaning of its values are the same.
@@ -333,6 +340,8 @@ pub struct UniqueKey {
 pub struct Relation {
     /// Name in GraphQL.
     pub field: String,
+    /// Name of what the rows there come to; for those that lead to any number.
+    pub aggregate: Option<String>,
     /// The table at the other end.
     pub target: TableId,
     /// What a row here and a row there have in common.

@@ -138,9 +138,16 @@ pub(super) fn family(names: &TableNames) -> Vec<String> {
         "Column",
         "PatchValues",
         "Changes",
+        "Aggregate",
+        "Group",
+        "CountDistinct",
+        "Sum",
+        "Average",
+        "Min",
+        "Max",
     ];
     let mut family: Vec<String> = types.iter().map(|suffix| format!("{type_name}{suffix}")).collect();
-    family.extend([one.clone(), many.clone()]);
+    family.extend([one.clone(), many.clone(), names.aggregate()]);
     for verb in ["create", "put", "patch", "delete"] {
         family.push(format!("{verb}{type_name}"));
         family.push(format!("{verb}{}", names.several()));

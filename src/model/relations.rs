@@ -68,6 +68,7 @@ pub(super) fn build(
         let single = is_single(&tables[reference.here.0], reference);
         tables[reference.here.0].relations.push(Relation {
             field: forward.unwrap_or_default(),
+            aggregate: None,
             target: reference.there,
             join: Join::Columns(reference.pairs.clone()),
             cardinality: Cardinality::One { required },
@@ -75,6 +76,7 @@ pub(super) fn build(
         });
         tables[reference.there.0].relations.push(Relation {
             field: back.unwrap_or_default(),
+            aggregate: None,
             target: reference.here,
             join: Join::Columns(reference.back()),
             cardinality: if single { Cardinality::One { required: false } } else { Cardinality::Many },
@@ -83,6 +85,14 @@ pub(super) fn build(
     }
     for (table, relation) in through {
         tables[table.0].relations.push(relation);
+    }
+    // Last of all: names that are derived from others give way to them.
+    for (index, table) in tables.iter_mut().enumerate() {
+        for relation in table.relations.iter_mut().filter(|relation| relation.cardinality == Cardinality::Many) {
+            let what = format!("the aggregates of `{}` of {}", relation.field, table.sql.quoted());
+            let wanted = format!("{}Aggregate", relation.field);
+            relation.aggregate = Some(fields.scopes[index].take(&wanted, fields.clashes, &what));
+        }
     }
     fields.scopes
 }
@@ -177,6 +187,7 @@ fn through(
             let what = format!("the way from {} through {} to {}", here.quoted(), join.sql.quoted(), there.quoted());
             let relation = Relation {
                 field: fields.scopes[near.there.0].take(&wanted, fields.clashes, &what),
+                aggregate: None,
                 target: far.there,
                 join: Join::Through(Through { table: TableId(index), near: near.back(), far: far.pairs.clone() }),
                 cardinality: Cardinality::Many,

@@ -50,7 +50,7 @@ impl Estimate<'_> {
         let each = match (field.meaning, field.fields()) {
             (_, []) => return Ok(0),
             // The parts of a list; its rows were counted with the list.
-            (Meaning::Connection(_) | Meaning::Batch(_), _) => return Ok(inner),
+            (Meaning::Connection(_) | Meaning::Batch(_) | Meaning::Aggregate(_), _) => return Ok(inner),
             _ => inner.saturating_add(1),
         };
         let is_list = field.fields().iter().any(|child| {
@@ -60,7 +60,14 @@ impl Estimate<'_> {
                     | Meaning::Batch(BatchField::Nodes)
             )
         });
-        Ok(if is_list { self.rows(field)?.saturating_mul(each) } else { each })
+        let has_groups = match field.meaning {
+            Meaning::Aggregates(_) | Meaning::RelatedAggregates(_) => {
+                let given = field.argument(self.schema, "groupBy", self.variables)?;
+                given.is_some_and(|columns| columns != Input::Null && !columns.items().is_empty())
+            }
+            _ => false,
+        };
+        Ok(if is_list || has_groups { self.rows(field)?.saturating_mul(each) } else { each })
     }
 
     /// How many rows a list may have. More than are allowed are refused where the list is read.

@@ -2,6 +2,7 @@
 //! statements and passes on the bytes that Postgres made. Serves queries and mutations; changes have their
 //! own way (`changes`).
 
+mod aggregate;
 mod call;
 mod cost;
 mod cursor;

@@ -13,7 +13,7 @@ use crate::sql::Statement;
 use super::call::{self, Call};
 use super::rows::{Origin, Rows};
 use super::write::{self, Step};
-use super::{cost, page};
+use super::{aggregate, cost, page};
 
 /// Parameters of one statement, as many as the count in a Bind message can say.
 /// <https://www.postgresql.org/docs/current/protocol-message-formats.html#PROTOCOL-MESSAGE-FORMATS-BIND>
@@ -184,6 +184,7 @@ impl<'a> Planner<'a> {
         sql.keyword("(");
         match field.meaning {
             Meaning::Rows(id) => page::write(&mut rows, field, self.model().table(id), Origin::Table, sql)?,
+            Meaning::Aggregates(id) => aggregate::write(&mut rows, field, self.model().table(id), None, sql)?,
             Meaning::RowByKey(id) => {
                 let table = self.model().table(id);
                 self.row_by(&mut rows, field, table, &table.key, sql)?;

@@ -1,8 +1,8 @@
 //! Prints a selection of a row, with its relations, as one expression that gives a JSON object.
 
 use super::call::{self, Call, RowArgument};
-use super::page;
 use super::plan::{Planner, misplaced};
+use super::{aggregate, page};
 use crate::error::{Code, Error};
 use crate::filter::condition;
 use crate::model::{Cardinality, Kind, Model, Relation, Table};
@@ -110,6 +110,12 @@ impl<'a> Rows<'a> {
                     let call = Call::read(&self.planner, field, function, row)?;
                     sql.keyword("(");
                     call::write(self, field, &call, sql)?;
+                    sql.keyword(")");
+                }
+                Meaning::RelatedAggregates(id) => {
+                    let parent = Parent { alias, table, relation: table.relation(id) };
+                    sql.keyword("(");
+                    aggregate::write(self, field, self.planner.table(parent.relation.target), Some(parent), sql)?;
                     sql.keyword(")");
                 }
                 _ => return Err(misplaced(field)),

@@ -6,7 +6,7 @@ use async_graphql::dynamic::{
 };
 
 use super::meaning::{Meaning, Meanings};
-use super::{changes, composites, functions, rows, scalars, writes};
+use super::{aggregates, changes, composites, functions, rows, scalars, writes};
 use crate::model::{Column, Model, Table};
 
 /// The schema being built.
@@ -98,6 +98,7 @@ pub(super) fn build(model: &Model) -> (dynamic::SchemaBuilder, Meanings) {
             continue;
         }
         rows::register(&mut schema, model, id, table);
+        aggregates::register(&mut schema, model, id, table);
         if table.is_written() {
             writes::register(&mut schema, model, id, table);
         }

@@ -1,6 +1,6 @@
 //! The types for following tables with a primary key, one or several: the message of a commit and the changes in it.
 
-use async_graphql::dynamic::{Enum, EnumItem, InputValue, Interface, InterfaceField, Object, TypeRef};
+use async_graphql::dynamic::{InputValue, Interface, InterfaceField, Object, TypeRef};
 
 use super::build::{Builder, constant, key_arguments, stream};
 use super::meaning::{ChangeField, EnvelopeField, Meaning};
@@ -95,7 +95,6 @@ fn key_and_values(schema: &mut Builder, model: &Model, table: &Table) {
     let mut key = Object::new(&key_name).description(format!("What tells one `{row}` from all others."));
     let mut values = Object::new(&values_name)
         .description("The values of the columns that changed; null for all others, and for those that are null now.");
-    let mut columns = Enum::new(format!("{row}Column")).description(format!("The columns of `{row}`."));
     for (id, column) in table.columns() {
         if table.key.contains(&id) {
             schema.note(&key_name, &column.field, Meaning::Column(id));
@@ -103,11 +102,9 @@ fn key_and_values(schema: &mut Builder, model: &Model, table: &Table) {
         }
         schema.note(&values_name, &column.field, Meaning::Column(id));
         values = values.field(constant(&column.field, value_type(model, &column.kind, false)));
-        columns = columns.item(EnumItem::new(&column.field));
     }
     schema.register(key);
     schema.register(values);
-    schema.register(columns);
 }
 
 fn changes(schema: &mut Builder, table: &Table) {

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use crate::model::{ColumnId, FunctionId, RelationId, TableId};
+use crate::model::{Aggregate, ColumnId, FunctionId, RelationId, TableId};
 
 /// What a field stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -52,6 +52,12 @@ pub enum Meaning {
     Relation(RelationId),
     /// What a function gives.
     Call(FunctionId),
+    /// What several rows come to, by groups.
+    Aggregates(TableId),
+    /// The same of related rows.
+    RelatedAggregates(RelationId),
+    /// A field of one group's aggregates.
+    Aggregate(AggregateField),
     /// A field of a connection.
     Connection(ConnectionField),
     /// A field of what a write of several rows gives back.
@@ -60,6 +66,34 @@ pub enum Meaning {
     Envelope(EnvelopeField),
     /// A field of one change.
     Change(ChangeField),
+}
+
+/// The fields of `TaskAggregate`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum AggregateField {
+    /// What the rows of the group have in common.
+    Key,
+    /// How many rows there are.
+    Count,
+    /// How many different values columns have.
+    CountDistinct,
+    /// A function of the values of columns.
+    Of(Aggregate),
+}
+
+impl AggregateField {
+    /// What its type is called after the table's name; empty for a number.
+    pub fn suffix(self) -> &'static str {
+        match self {
+            Self::Key => "Group",
+            Self::Count => "",
+            Self::CountDistinct => "CountDistinct",
+            Self::Of(Aggregate::Sum) => "Sum",
+            Self::Of(Aggregate::Average) => "Average",
+            Self::Of(Aggregate::Min) => "Min",
+            Self::Of(Aggregate::Max) => "Max",
+        }
+    }
 }
 
 /// The fields of a connection, of its edges and of its page information.

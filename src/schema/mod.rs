@@ -1,6 +1,7 @@
 //! What can be asked? Takes the model, gives the GraphQL schema: as async-graphql's dynamic schema (for SDL
 //! and introspection), as apollo-compiler's (to check documents against), and the meaning of every field.
 
+mod aggregates;
 mod build;
 mod changes;
 mod composites;
@@ -16,7 +17,7 @@ use std::sync::Arc;
 use apollo_compiler::validation::Valid;
 use introspection::Introspection;
 pub use introspection::{Introspected, Question};
-pub use meaning::{BatchField, ChangeField, ConnectionField, EnvelopeField, Meaning, Meanings};
+pub use meaning::{AggregateField, BatchField, ChangeField, ConnectionField, EnvelopeField, Meaning, Meanings};
 
 use crate::model::Model;
 

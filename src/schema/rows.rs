@@ -2,6 +2,7 @@
 
 use async_graphql::dynamic::{Field, InputObject, InputValue, Object, TypeRef};
 
+use super::aggregates::aggregates;
 use super::build::{Builder, constant, key_arguments};
 use super::functions;
 use super::meaning::{ConnectionField, Meaning};
@@ -52,7 +53,12 @@ fn row(schema: &mut Builder, model: &Model, id: TableId, table: &Table) {
         };
         let description = relation.comment.clone().unwrap_or_else(|| relation_description(model, table, relation));
         schema.note(name, &relation.field, Meaning::Relation(RelationId(index)));
-        object = object.field(field.description(description));
+        object = object.field(field.description(&description));
+        if let Some(aggregate) = &relation.aggregate {
+            schema.note(name, aggregate, Meaning::RelatedAggregates(RelationId(index)));
+            object =
+                object.field(aggregates(aggregate, target).description(format!("What they come to. {description}")));
+        }
     }
     for (id, function) in functions::of_table(model, id) {
         schema.note(name, &function.field, Meaning::Call(id));

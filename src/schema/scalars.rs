@@ -7,7 +7,7 @@ use async_graphql::dynamic::{Enum, EnumItem, InputObject, InputValue, Object, Sc
 use super::build::{Builder, constant};
 use super::meaning::{ConnectionField, Meaning};
 use crate::filter::{Operand, Operator};
-use crate::model::{Kind, Model};
+use crate::model::{Aggregate, Kind, Model};
 
 /// Name, description, and where its format is specified.
 const SCALARS: [(&str, &str, Option<&str>); 33] = [
@@ -96,7 +96,9 @@ pub(super) fn register(schema: &mut Builder, model: &Model) {
     let kinds = kinds(model);
     // What no column has is left out, as introspection leaves it out; positions and cursors are always there.
     let parts = model.composites.iter().flat_map(|composite| &composite.attributes).map(|attribute| &attribute.kind);
-    let names: HashSet<String> = kinds.iter().chain(parts).map(|kind| element_name(model, kind)).collect();
+    let computed = kinds.iter().flat_map(|kind| Aggregate::ALL.into_iter().filter_map(|of| of.result(kind)));
+    let given = kinds.iter().chain(parts).cloned().chain(computed);
+    let names: HashSet<String> = given.map(|kind| element_name(model, &kind)).collect();
     let used = |name: &str| matches!(name, "Cursor" | "Sequence" | "DateTime") || names.contains(name);
     for (name, description, specification) in SCALARS.into_iter().filter(|(name, ..)| used(name)) {
         let scalar = Scalar::new(name).description(description);

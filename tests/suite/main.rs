@@ -1,5 +1,6 @@
 //! Everwire from outside, on a real Postgres that each test starts for itself.
 
+mod aggregates;
 mod alter;
 mod client;
 mod composites;

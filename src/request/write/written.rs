@@ -128,7 +128,7 @@ impl<'a> Written<'a> {
 fn relates(field: &Field) -> bool {
     field.fields().iter().any(|inner| match inner.meaning {
         Meaning::Batch(BatchField::Nodes) => relates(inner),
-        Meaning::Relation(_) | Meaning::Call(_) => true,
+        Meaning::Relation(_) | Meaning::RelatedAggregates(_) | Meaning::Call(_) => true,
         _ => false,
     })
 }
