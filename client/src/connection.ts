@@ -62,8 +62,11 @@ export interface Wire {
 
 export interface WireUser {
   opened(): void;
-  lost(): void;
+  /** `gap`: it was given up since a message on it is missing. */
+  lost(cause: Loss): void;
 }
+
+export type Loss = 'closed' | 'gap';
 
 /** What an observer sees of the wire. */
 export type WireEvent =
@@ -150,9 +153,13 @@ export class Connection implements Wire {
 
   /** Closes the socket as if the network had done so; a new one follows. */
   drop(): void {
+    this.#drop('closed');
+  }
+
+  #drop(cause: Loss): void {
     if (this.#socket?.readyState === 1) this.#socket.close(DROPPED, 'dropped');
     // The server's answer to the close may never come.
-    this.#lost(DROPPED, 'dropped');
+    this.#lost(DROPPED, 'dropped', cause);
   }
 
   /** Stays away from the network until `resume`. */
@@ -160,7 +167,7 @@ export class Connection implements Wire {
     if (this.#state.status === 'closed' || this.#state.status === 'paused') return;
     this.#end();
     this.#set({ ...this.#state, status: 'paused', attempts: 0, nextAttemptAt: null });
-    for (const user of [...this.#users]) user.lost();
+    for (const user of [...this.#users]) user.lost('closed');
   }
 
   resume(): void {
@@ -216,7 +223,7 @@ export class Connection implements Wire {
     for (const user of [...this.#users]) user.opened();
   }
 
-  #lost(code: number | null, reason: string): void {
+  #lost(code: number | null, reason: string, cause: Loss = 'closed'): void {
     const { status } = this.#state;
     if (status === 'closed' || status === 'paused' || status === 'idle') return;
     this.#end();
@@ -233,7 +240,7 @@ export class Connection implements Wire {
       closed: { code, reason },
     });
     this.#timer = setTimeout(() => this.#attempt(), wait);
-    for (const user of [...this.#users]) user.lost();
+    for (const user of [...this.#users]) user.lost(cause);
   }
 
   #attempt(): void {
@@ -291,7 +298,7 @@ export class Connection implements Wire {
       // Whose it was cannot be told: everyone goes on over another connection, from what they have for certain.
       this.#emit({ kind: 'gap', why: `message ${messageId} follows ${this.#number}` });
       this.#repeated = payload;
-      this.drop();
+      this.#drop('gap');
     }
   }
 

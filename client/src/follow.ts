@@ -1,11 +1,16 @@
 // Where does a subscription stand? Runs one over whatever connection there is, from the last whole commit on: again after a
 // lost connection, a gap or a passing error. Hands on commits, each whole and each once.
-import type { Request, Response, Wire, WireUser } from './connection.js';
+import type { Loss, Request, Response, Wire, WireUser } from './connection.js';
 import type { Plan } from './document.js';
 import { EverwireError, fromResponse, isPassing } from './error.js';
 import { Stream, type Commit, type Envelope } from './stream.js';
 
 export type Status = 'connecting' | 'catching up' | 'live' | 'offline' | 'failed' | 'closed';
+
+export interface Gaps {
+  readonly noticed: number;
+  readonly healed: number;
+}
 
 export interface FollowState {
   readonly status: Status;
@@ -15,8 +20,8 @@ export interface FollowState {
   readonly heardAt: number | null;
   /** Why the last copy was a new one. */
   readonly reset: string | null;
-  /** Messages that were missing, repeated subscriptions included, and how many of these gaps are closed. */
-  readonly gaps: { readonly noticed: number; readonly healed: number };
+  /** How often a message was found to be missing, and how often all was there again. */
+  readonly gaps: Gaps;
   /** Why the status is `failed`. */
   readonly error: EverwireError | null;
 }
@@ -81,9 +86,11 @@ export class Follow implements WireUser {
     this.#subscribe();
   }
 
-  lost(): void {
+  lost(cause: Loss): void {
     this.#quit();
-    this.#set({ status: 'offline' });
+    const { gaps } = this.#state;
+    // Whose message was missing nobody knows: it may have been one of these.
+    this.#set({ status: 'offline', gaps: cause === 'gap' ? { ...gaps, noticed: gaps.noticed + 1 } : gaps });
   }
 
   #subscribe(): void {
@@ -114,7 +121,7 @@ export class Follow implements WireUser {
     // it has read the subscription, and silence that there is no more.
     if (position === null) return;
     const quiet = (): void => {
-      if (isSilent) this.#set({ status: 'live' });
+      if (isSilent) this.#set({ status: 'live', gaps: healed(this.#state.gaps) });
     };
     this.#wire.run(PROBE, {
       next: () => heard(() => isSilent && (this.#timer = setTimeout(() => heard(quiet), QUIET))),
@@ -130,7 +137,9 @@ export class Follow implements WireUser {
     const heardAt = Date.now();
     switch (verdict.kind) {
       case 'repeated':
-        return this.#set({ heardAt });
+        // Where the last position is told again there is nothing after it.
+        if (message.sequence !== this.#state.position) return this.#set({ heardAt });
+        return this.#set({ heardAt, status: 'live', gaps: healed(this.#state.gaps) });
       case 'part':
         return this.#set({ heardAt, status: this.#state.position === null ? 'connecting' : 'catching up' });
       case 'gap':
@@ -141,7 +150,6 @@ export class Follow implements WireUser {
   }
 
   #commit(commit: Commit, heardAt: number): void {
-    const { gaps } = this.#state;
     if (this.#follower.commit(commit) === 'refused') {
       // The copy is not what the server takes it for.
       this.#set({ position: null });
@@ -153,7 +161,7 @@ export class Follow implements WireUser {
       position: commit.sequence,
       heardAt,
       reset: commit.reset ?? this.#state.reset,
-      gaps: gaps.healed === gaps.noticed ? gaps : { ...gaps, healed: gaps.noticed },
+      gaps: healed(this.#state.gaps),
     });
   }
 
@@ -194,4 +202,9 @@ export class Follow implements WireUser {
     this.#state = { ...this.#state, ...change };
     this.#follower.changed();
   }
+}
+
+/** All that was noticed is healed. The same object if nothing changes. */
+function healed(gaps: Gaps): Gaps {
+  return gaps.healed === gaps.noticed ? gaps : { ...gaps, healed: gaps.noticed };
 }

@@ -4,6 +4,7 @@ export type { Answer, Copy, Everwire, Followed, Options, Sync } from './client.j
 export type {
   ConnectionState,
   ConnectionStatus,
+  Loss,
   Request,
   Response,
   Sink,

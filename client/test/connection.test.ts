@@ -98,6 +98,7 @@ test('a message that is lost makes everyone go on over another connection', asyn
   expect(gaps.length).toBe(1);
   expect(copies.map((copy) => copy.get('a')?.text)).toEqual(['2', '2']);
   expect(copies.map((copy) => copy.state.reset)).toEqual(['START', 'START']);
+  expect(copies.map((copy) => copy.state.gaps)).toEqual(Array(2).fill({ noticed: 1, healed: 1 }));
 });
 
 test("an error of a listener is the listener's, not the connection's", async () => {
