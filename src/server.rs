@@ -244,7 +244,7 @@ async fn serve_database(
     let http = Http::new(gateway, http_options, Registry::default());
     if let Ok(address) = listener.local_addr() {
         tracing::info!("serving http://{address}/graphql (GraphQL over HTTP and WebSocket)");
-        tracing::info!("{}", pages(address));
+        tracing::info!("{}", pages(address, http::pages::are_built()));
     }
     let served = http::serve(listener, http, shutdown).await;
     reloading.abort();
@@ -269,8 +269,8 @@ fn request_limits(options: &ServeOptions) -> request::Limits {
 }
 
 /// Where a browser finds something, or what has to be done for it.
-fn pages(address: SocketAddr) -> String {
-    match http::pages::are_built() {
+fn pages(address: SocketAddr, are_built: bool) -> String {
+    match are_built {
         true => format!("open http://{address}/ in a browser: the project board, or GraphiQL for other databases"),
         false => {
             "the pages for a browser were not built: `make run` builds them, or `npm ci && npm run build` in web/ \
@@ -376,5 +376,17 @@ async fn start_feed(options: &ServeOptions, database: &Database, model: &Arc<Mod
             tracing::warn!("there are no subscriptions: {error}");
             Feed::Missing(format!("this database offers no subscriptions. {error}"))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_log_says_where_the_pages_are_or_what_builds_them() {
+        let address = SocketAddr::from(([127, 0, 0, 1], 8080));
+        assert!(pages(address, true).contains("http://127.0.0.1:8080/ in a browser"));
+        assert!(pages(address, false).contains("`make run` builds them"));
     }
 }

@@ -219,6 +219,7 @@ describe.skipIf(!CHROMIUM)('the board', () => {
     await page.getByRole('spinbutton', { name: 'Points' }).fill('-1');
     await page.getByRole('textbox', { name: 'Note' }).focus();
     await page.getByRole('alert').getByText('task_points_not_negative').waitFor();
+    await page.getByRole('button', { name: 'Dismiss' }).click();
     await expect.poll(() => page.getByRole('spinbutton', { name: 'Points' }).inputValue()).toBe('');
   });
 

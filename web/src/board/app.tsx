@@ -35,9 +35,9 @@ export function App() {
         <Board lists={lists} people={people} projects={projects} project={project} view={view} me={me?.id} />
       </main>
       {isWireShown && <WirePanel inSight={Object.values(lists).flat()} onClose={onWire} />}
-      {view.task && <Sheet key={view.task} id={view.task} me={me?.id} />}
+      {/* Nothing outside of an open sheet can be reached, so what must be told is told inside. */}
+      {view.task ? <Sheet key={view.task} id={view.task} me={me?.id} /> : <Toasts />}
       <Offline />
-      <Toasts />
     </div>
   );
 }

@@ -33,7 +33,7 @@ export const Down = () => <Icon size={12}><path d="m3.5 6 4.5 4.5L12.5 6" /></Ic
 export const Scissors = () => <Icon><circle cx="4" cy="12" r="1.75" /><circle cx="12" cy="12" r="1.75" /><path d="M5 10.5 11.5 2.5M11 10.5 4.5 2.5" /></Icon>;
 export const Plug = () => <Icon><path d="M5.5 2v3M10.5 2v3M4 5h8v2.5a4 4 0 0 1-8 0zM8 11.5V14" /></Icon>;
 export const Program = () => <Icon><rect x="2" y="3" width="12" height="10" rx="2" /><path d="m4.75 6.5 2 1.75-2 1.75M8.5 10h2.5" /></Icon>;
-export const Drop = () => <Icon><path d="M8 2v4M8 10v.01M8 14v.01M2.5 8h3M10.5 8h3" /></Icon>;
+export const Drop = () => <Icon><path d="M1.5 8h3M7 8h.01M9.5 8h.01M12 5.5 14.5 8 12 10.5" /></Icon>;
 export const Check = () => <Icon size={14}><path d="m3 8.5 3.25 3.25L13 5" /></Icon>;
 
 export function StatusIcon({ status }: { status: Status }) {

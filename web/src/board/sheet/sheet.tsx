@@ -3,6 +3,7 @@
 import { useEffect, useRef, useState, type ReactNode } from 'react';
 import { deleteTask, patchTask, usePeople, useProjects, useTask } from '../data';
 import { Close, Down, StatusIcon, Trash } from '../look/icons';
+import { Toasts } from '../look/toasts';
 import { PRIORITIES, priorityName, STATUS_NAMES, STATUSES, type Task } from '../rows';
 import { show } from '../view/address';
 import { moment } from '../view/format';
@@ -31,6 +32,7 @@ export function Sheet({ id, me }: { id: string; me: string | undefined }) {
       <div className="sheet-page">
         {task ? <TaskForm key={id} task={task} me={me} onClose={() => dialog.current?.close()} /> : <Gone onClose={() => dialog.current?.close()} />}
       </div>
+      <Toasts />
     </dialog>
   );
 }
