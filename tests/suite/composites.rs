@@ -166,6 +166,14 @@ async fn what_was_added_to_a_type_is_never_read_as_null() {
     run(&target, "UPDATE diary SET note = '(calm,)', notes = '{NULL,\"(calm,x)\"}'").await;
     let second = json!({ "diary": { "moods": ["LOW", "EVEN"], "note": { "mood": "CALM" }, "notes": [null, { "mood": "CALM", "text": "x" }] } });
     assert_eq!(client.expect("next", "1").await["data"]["diaries"]["changes"], json!([second]));
+    // Nor is one part taken for another.
+    run(&target, "ALTER TYPE note ADD ATTRIBUTE weight int, DROP ATTRIBUTE text, ADD ATTRIBUTE place text").await;
+    run(&target, "UPDATE diary SET note = '(low,5,here)', notes = NULL").await;
+    let ended = client.expect("error", "1").await;
+    assert_eq!(ended[0]["extensions"]["code"], "SCHEMA_CHANGED", "{ended}");
+    let read = target.data("{ diaries { nodes { note { mood weight place } } } }").await;
+    let third = json!({ "note": { "mood": "LOW", "weight": 5, "place": "here" } });
+    assert_eq!(read["diaries"]["nodes"], json!([third]));
 }
 
 /// The schema becomes another a moment after the database did.
