@@ -70,7 +70,7 @@ pub struct ServeOptions {
     #[arg(long, env = "EVERWIRE_LISTEN", default_value = "127.0.0.1:8080")]
     pub listen: SocketAddr,
     /// Origins of web pages, besides the server's own, that may ask over HTTP (CORS) and open a socket, such as
-    /// https://board.example.com. Can be given several times.
+    /// `https://board.example.com`. Can be given several times.
     #[arg(long = "allowed-origin", env = "EVERWIRE_ALLOWED_ORIGINS", value_delimiter = ',', value_parser = origin)]
     pub allowed_origins: Vec<String>,
     /// File of documents that clients may name by id: a JSON object of texts by id, as GraphQL Code Generator writes
