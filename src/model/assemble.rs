@@ -40,11 +40,13 @@ pub(super) fn assemble(mut catalog: Catalog) -> Model {
             }
             let suffix: Vec<String> = columns.iter().map(|id| names::type_name(&target.column(*id).field)).collect();
             let wanted = format!("{}By{}", target.names.one, suffix.join("And"));
-            let field = scope.take(&wanted, &mut clashes, &format!("a unique key of {}", target.sql.quoted()));
+            let what = format!("a unique key of {}", target.sql.quoted());
+            let family = |field: &String| vec![field.clone(), names::put_field(field)];
+            let field = scope.take_family(|number| names::numbered(&wanted, number), family, &mut clashes, &what);
             target.unique_keys.push(UniqueKey { columns, field });
         }
     }
-    let mut scopes = relations::build(catalog, &mut tables, &numbers, &mut clashes);
+    let mut scopes = relations::build(catalog, &mut tables, &numbers, &mut scope, &mut clashes);
     let mut scopes =
         functions::Scopes { root: &mut scope, tables: &mut scopes, clashes: &mut clashes, ignored: &mut ignored };
     let functions = functions::build(&catalog.functions, &tables, &types, &mut scopes);
@@ -72,14 +74,17 @@ impl Numbers {
     }
 }
 
-/// The columns of a table, or of what a function gives.
+/// The columns of a table, of which some are its key, or of what a function gives.
 pub(super) fn build_columns(
     name: &QualifiedName,
-    columns: &[CatalogColumn],
+    (columns, key): (&[CatalogColumn], &[i16]),
     types: &Types<'_>,
     clashes: &mut Vec<String>,
 ) -> Vec<Column> {
-    let mut scope = Scope::reserving(names::RESERVED_FIELDS);
+    let mut in_key = columns.iter().filter(|column| key.contains(&column.number));
+    let beside = in_key.any(|column| names::RESERVED_ARGUMENTS.contains(&names::field(&column.name).as_str()));
+    let arguments = names::RESERVED_ARGUMENTS.into_iter().filter(|_| beside);
+    let mut scope = Scope::reserving(names::RESERVED_FIELDS.into_iter().chain(arguments));
     let wanted = columns.iter().map(|column| Wanted {
         given: column.directive.name.as_deref(),
         derived: names::field(&column.name),
@@ -116,7 +121,8 @@ pub(super) fn build_columns(
 }
 
 fn build_table(table: &CatalogTable, names: TableNames, types: &Types<'_>, clashes: &mut Vec<String>) -> Table {
-    let columns = build_columns(&table.name, &table.columns, types, clashes);
+    let key = table.primary_key.as_deref().unwrap_or_default();
+    let columns = build_columns(&table.name, (&table.columns, key), types, clashes);
     Table {
         oid: table.oid,
         sql: table.name.clone(),

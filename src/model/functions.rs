@@ -261,7 +261,7 @@ fn record(function: &CatalogFunction, wanted: &str, types: &Types<'_>, scopes: &
         sql: function.name.clone(),
         names: TableNames { type_name, one: wanted.to_owned(), many: wanted.to_owned() },
         comment: None,
-        columns: build_columns(&function.name, &function.columns, types, scopes.clashes),
+        columns: build_columns(&function.name, (&function.columns, &[]), types, scopes.clashes),
         key: Vec::new(),
         unique_keys: Vec::new(),
         relations: Vec::new(),

@@ -335,6 +335,13 @@ pub struct UniqueKey {
     pub field: String,
 }
 
+impl UniqueKey {
+    /// The field that puts a row by it: `putProjectBySlug`.
+    pub fn put_field(&self) -> String {
+        names::put_field(&self.field)
+    }
+}
+
 /// A way from the rows of one table to the rows of another, given by a foreign key, or by two in a join table.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Relation {
@@ -348,6 +355,8 @@ pub struct Relation {
     pub join: Join,
     /// How many rows are there.
     pub cardinality: Cardinality,
+    /// Whether rows there can be created with a row here.
+    pub nesting: Nesting,
     /// The comment of the foreign key.
     pub comment: Option<String>,
 }
@@ -370,6 +379,17 @@ pub struct Through {
     pub near: Vec<(ColumnId, ColumnId)>,
     /// Pairs of equal columns: in the join table, there.
     pub far: Vec<(ColumnId, ColumnId)>,
+}
+
+/// Whether, and when, rows at the other end of a relation are created with a row here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Nesting {
+    /// They are not.
+    Never,
+    /// Before it: it refers to the row there.
+    Parent,
+    /// After it: they refer to it. The input type for them, which lacks what they refer by.
+    Children(String),
 }
 
 /// How many rows a relation leads to.

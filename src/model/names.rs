@@ -75,12 +75,12 @@ pub(super) fn given_first<T>(items: &[T], given: impl Fn(&T) -> bool) -> Vec<usi
     order
 }
 
-fn numbered(name: &str, number: usize) -> String {
+pub(super) fn numbered(name: &str, number: usize) -> String {
     if number == 1 { name.to_owned() } else { format!("{name}{number}") }
 }
 
 /// Names that no table and no type may take, beside those of the scalars and their filters.
-const RESERVED: [&str; 21] = [
+const RESERVED: [&str; 22] = [
     "Query",
     "Mutation",
     "Subscription",
@@ -102,6 +102,7 @@ const RESERVED: [&str; 21] = [
     "key",
     "patch",
     "changed",
+    "ifMatch",
 ];
 
 /// A scope in which the names are taken that every schema has, or may come to have.
@@ -116,6 +117,16 @@ pub(super) fn reserved() -> Scope {
 /// no column may take these. <https://spec.graphql.org/September2025/#EnumValue>
 pub(super) const RESERVED_FIELDS: [&str; 8] = ["and", "or", "not", "since", "patch", "true", "false", "null"];
 
+/// Arguments that stand beside key columns where a row is changed; no column of such a key may be called so.
+pub(super) const RESERVED_ARGUMENTS: [&str; 6] = ["increment", "append", "prepend", "remove", "merge", "ifMatch"];
+
+/// `putProjectBySlug` for `projectBySlug`.
+pub(super) fn put_field(field: &str) -> String {
+    let mut characters = field.chars();
+    let first = characters.next().map(|first| first.to_ascii_uppercase());
+    std::iter::once("put".to_owned()).chain(first.map(String::from)).chain([characters.collect()]).collect()
+}
+
 /// What a table's three names give rise to; all of them must be free.
 pub(super) fn family(names: &TableNames) -> Vec<String> {
     let TableNames { type_name, one, many } = names;
@@ -129,6 +140,11 @@ pub(super) fn family(names: &TableNames) -> Vec<String> {
         "CreateInput",
         "PutInput",
         "PatchInput",
+        "IncrementInput",
+        "AppendInput",
+        "PrependInput",
+        "RemoveInput",
+        "MergeInput",
         "Batch",
         "Change",
         "Put",

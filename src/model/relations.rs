@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use super::assemble::{Numbers, description};
 use super::catalog::{Catalog, CatalogForeignKey};
 use super::names::{self, Scope};
-use super::{Cardinality, ColumnId, Join, Relation, Table, TableId, Through};
+use super::{Cardinality, ColumnId, Join, Nesting, Relation, Table, TableId, Through, Writing};
 
 /// A foreign key between two tables that are served.
 struct Reference<'a> {
@@ -32,6 +32,7 @@ pub(super) fn build(
     catalog: &Catalog,
     tables: &mut [Table],
     numbers: &Numbers,
+    types: &mut Scope,
     clashes: &mut Vec<String>,
 ) -> Vec<Scope> {
     let references = references(catalog, tables, numbers);
@@ -66,12 +67,15 @@ pub(super) fn build(
         let columns = &tables[reference.here.0].columns;
         let required = reference.catalog.validated && reference.pairs.iter().all(|(own, _)| columns[own.0].not_null);
         let single = is_single(&tables[reference.here.0], reference);
+        let (parent, children) =
+            nesting(tables, reference, forward.as_deref().unwrap_or_default(), types, fields.clashes);
         tables[reference.here.0].relations.push(Relation {
             field: forward.unwrap_or_default(),
             aggregate: None,
             target: reference.there,
             join: Join::Columns(reference.pairs.clone()),
             cardinality: Cardinality::One { required },
+            nesting: parent,
             comment: description(reference.catalog.comment.as_deref()),
         });
         tables[reference.there.0].relations.push(Relation {
@@ -80,6 +84,7 @@ pub(super) fn build(
             target: reference.here,
             join: Join::Columns(reference.back()),
             cardinality: if single { Cardinality::One { required: false } } else { Cardinality::Many },
+            nesting: children,
             comment: None,
         });
     }
@@ -150,6 +155,27 @@ fn back_name(tables: &[Table], references: &[Reference<'_>], reference: &Referen
     if alone && here != there { stem.clone() } else { format!("{stem}By{}", names::type_name(forward)) }
 }
 
+/// How the row that is referred to is created with the one that refers, and the other way around.
+fn nesting(
+    tables: &[Table],
+    reference: &Reference<'_>,
+    forward: &str,
+    types: &mut Scope,
+    clashes: &mut Vec<String>,
+) -> (Nesting, Nesting) {
+    let (here, there) = (&tables[reference.here.0], &tables[reference.there.0]);
+    let free = |(own, _): &(ColumnId, ColumnId)| {
+        let column = here.column(*own);
+        column.writing == Writing::Free && !column.omitted
+    };
+    if !here.is_written() || !there.is_written() || !reference.pairs.iter().all(free) {
+        return (Nesting::Never, Nesting::Never);
+    }
+    let wanted = format!("{}CreateWithout{}Input", here.names.type_name, names::type_name(forward));
+    let what = format!("the input of a new row of {} for its `{forward}`", here.sql.quoted());
+    (Nesting::Parent, Nesting::Children(types.take(&wanted, clashes, &what)))
+}
+
 /// Whether at most one row refers to each row.
 fn is_single(child: &Table, reference: &Reference<'_>) -> bool {
     let own = reference.own();
@@ -191,6 +217,7 @@ fn through(
                 target: far.there,
                 join: Join::Through(Through { table: TableId(index), near: near.back(), far: far.pairs.clone() }),
                 cardinality: Cardinality::Many,
+                nesting: Nesting::Never,
                 comment: None,
             };
             found.push((near.there, relation));

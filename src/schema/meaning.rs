@@ -26,6 +26,8 @@ pub enum Meaning {
     CreateRows(TableId),
     /// Insert or replace a row.
     Put(TableId),
+    /// Insert or replace a row by a unique key, which is an index of [`crate::model::Table::unique_keys`].
+    PutByUnique(TableId, usize),
     /// Insert or replace several rows.
     PutRows(TableId),
     /// Change parts of a row.

@@ -5,9 +5,11 @@ mod aggregates;
 mod build;
 mod changes;
 mod composites;
+mod creates;
 mod functions;
 mod introspection;
 mod meaning;
+mod operations;
 mod rows;
 mod scalars;
 mod writes;
@@ -18,6 +20,8 @@ use apollo_compiler::validation::Valid;
 use introspection::Introspection;
 pub use introspection::{Introspected, Question};
 pub use meaning::{AggregateField, BatchField, ChangeField, ConnectionField, EnvelopeField, Meaning, Meanings};
+
+pub use operations::Operation;
 
 use crate::model::Model;
 

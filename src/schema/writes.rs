@@ -3,10 +3,13 @@
 use async_graphql::dynamic::{Field, InputObject, InputValue, Object, TypeRef};
 
 use super::build::{Builder, column_input, constant, key_arguments};
+use super::creates;
 use super::meaning::{BatchField, Meaning};
+use super::operations::Operation;
 use crate::model::{Model, Table, TableId, Writing};
 
 pub(super) fn register(schema: &mut Builder, model: &Model, id: TableId, table: &Table) {
+    creates::register(schema, model, table);
     inputs(schema, model, table);
     batch(schema, table);
     one(schema, model, id, table);
@@ -26,8 +29,18 @@ fn one(schema: &mut Builder, model: &Model, id: TableId, table: &Table) {
     schema.mutation(create, &format!("create{name}"), Meaning::Create(id));
     let put = constant(&format!("put{name}"), TypeRef::named_nn(name))
         .description(format!("Adds the `{name}`, or replaces the whole of the one with its key: a column that is left out gets its default, or null."))
-        .argument(InputValue::new(&table.names.one, input(table, "Put")));
+        .argument(InputValue::new(&table.names.one, input(table, "Put")))
+        .argument(condition(table));
     schema.mutation(put, &format!("put{name}"), Meaning::Put(id));
+    for (index, unique) in table.unique_keys.iter().enumerate() {
+        let columns: Vec<String> = unique.columns.iter().map(|id| format!("`{}`", table.column(*id).field)).collect();
+        let columns = columns.join(" and ");
+        let put = constant(&unique.put_field(), TypeRef::named_nn(name))
+            .description(format!("Adds the `{name}`, or replaces the whole of the one with this {columns}, which must be given: a column that is left out gets its default, or null; only the key stays unless it is given."))
+            .argument(InputValue::new(&table.names.one, input(table, "Create")))
+            .argument(condition(table));
+        schema.mutation(put, &unique.put_field(), Meaning::PutByUnique(id, index));
+    }
     let mut patch = constant(&format!("patch{name}"), TypeRef::named(name)).description(format!(
         "Changes only the parts of a `{name}` that are given; null clears a part. Null if there is no such row."
     ));
@@ -39,9 +52,30 @@ fn one(schema: &mut Builder, model: &Model, id: TableId, table: &Table) {
     for argument in key_arguments(model, table, &table.key) {
         delete = delete.argument(argument);
     }
-    patch = patch.argument(InputValue::new("patch", input(table, "Patch")));
+    patch = changes(patch, table).argument(condition(table));
     schema.mutation(patch, &format!("patch{name}"), Meaning::Patch(id));
-    schema.mutation(delete, &format!("delete{name}"), Meaning::Delete(id));
+    schema.mutation(delete.argument(condition(table)), &format!("delete{name}"), Meaning::Delete(id));
+}
+
+/// `ifMatch`
+fn condition(table: &Table) -> InputValue {
+    InputValue::new("ifMatch", TypeRef::named(format!("{}Filter", table.names.type_name))).description(
+        "Only if the row passes this, such as the version that the client saw; if not, nothing is written and the \
+         error is `CONFLICT`.",
+    )
+}
+
+/// The arguments that say what to change.
+fn changes(mut field: Field, table: &Table) -> Field {
+    let patch = InputValue::new("patch", TypeRef::named(format!("{}PatchInput", table.names.type_name)));
+    field = field.argument(patch.description("Columns and their new values."));
+    for operation in Operation::ALL {
+        if operation.columns(table).next().is_some() {
+            let ty = TypeRef::named(operation.input_name(table));
+            field = field.argument(InputValue::new(operation.argument(), ty));
+        }
+    }
+    field
 }
 
 fn several(schema: &mut Builder, id: TableId, table: &Table) {
@@ -58,10 +92,9 @@ fn several(schema: &mut Builder, id: TableId, table: &Table) {
     schema.mutation(create, &format!("create{several}"), Meaning::CreateRows(id));
     let put = field("put", format!("Adds or replaces several `{name}`, each by its key: all of them or none."));
     schema.mutation(put.argument(list("Put")), &format!("put{several}"), Meaning::PutRows(id));
-    let patch = field("patch", format!("Changes the parts that are given of every `{name}` that matches."))
-        .argument(filter())
-        .argument(InputValue::new("patch", input(table, "Patch")));
-    schema.mutation(patch, &format!("patch{several}"), Meaning::PatchRows(id));
+    let patch =
+        field("patch", format!("Changes the parts that are given of every `{name}` that matches.")).argument(filter());
+    schema.mutation(changes(patch, table), &format!("patch{several}"), Meaning::PatchRows(id));
     let delete = field("delete", format!("Removes every `{name}` that matches, and returns them as they were."));
     schema.mutation(delete.argument(filter()), &format!("delete{several}"), Meaning::DeleteRows(id));
 }
@@ -82,17 +115,20 @@ fn batch(schema: &mut Builder, table: &Table) {
 
 fn inputs(schema: &mut Builder, model: &Model, table: &Table) {
     let name = &table.names.type_name;
-    let mut create = InputObject::new(format!("{name}CreateInput")).description(format!("A new `{name}`."));
     let mut put = InputObject::new(format!("{name}PutInput")).description(format!("A whole `{name}`, with its key."));
     let mut patch = InputObject::new(format!("{name}PatchInput")).description(format!("Parts of a `{name}`."));
     for (id, column) in table.columns() {
         let needed = column.not_null && !column.has_default;
         if column.writing == Writing::Free {
-            create = create.field(column_input(model, column, needed));
             patch = patch.field(column_input(model, column, false));
         }
         if column.writing != Writing::Generated {
             put = put.field(column_input(model, column, needed || table.key.contains(&id)));
+        }
+    }
+    for operation in Operation::ALL {
+        if let Some(input) = operation.input(model, table) {
+            schema.register(input);
         }
     }
     // GraphQL has no input without fields; such a table has nothing that a client could write.
@@ -100,7 +136,6 @@ fn inputs(schema: &mut Builder, model: &Model, table: &Table) {
         input.field(InputValue::new("nothing", TypeRef::named("Boolean")).description("No column can be written."))
     };
     let writable = table.columns().any(|(_, column)| column.writing == Writing::Free);
-    schema.register(if writable { create } else { empty(create) });
     schema.register(put);
     schema.register(if writable { patch } else { empty(patch) });
 }

@@ -58,6 +58,15 @@ impl Target {
         error["message"].as_str().expect("a message").to_owned()
     }
 
+    /// The code of the only error of an answer.
+    pub(crate) async fn code(&self, query: &str) -> String {
+        let answer = self.send(query).await;
+        let [error] = answer["errors"].as_array().map_or(&[][..], Vec::as_slice) else {
+            panic!("{answer} for {query}")
+        };
+        error["extensions"]["code"].as_str().expect("a code").to_owned()
+    }
+
     /// What the database says.
     pub(crate) async fn ask(&self, sql: &str) -> Vec<String> {
         sqlx::query_scalar(AssertSqlSafe(sql)).fetch_all(&self.pool).await.expect("rows")

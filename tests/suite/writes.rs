@@ -1,57 +1,10 @@
 //! What a write leaves behind, beyond what its answer says: which transaction, and in tables of other shapes than
 //! the example's. The answers themselves stand in `tests/golden/mutations`.
 
-use reqwest::Client;
 use serde_json::{Value, json};
-use sqlx::{AssertSqlSafe, PgPool, raw_sql};
 
-use crate::client::Client as Socket;
-use crate::world::{Server, World};
-
-struct Target {
-    server: Server,
-    http: Client,
-    pool: PgPool,
-}
-
-impl Target {
-    /// Over the example database with some tables more.
-    async fn start(tables: &'static str) -> Self {
-        Self::start_with(tables, &[]).await
-    }
-
-    /// The same with flags.
-    async fn start_with(tables: &'static str, flags: &[&str]) -> Self {
-        let world = World::start().await;
-        let pool = world.pool().await;
-        raw_sql(tables).execute(&pool).await.expect("tables");
-        Self { server: Server::over(world, flags).await, http: Client::new(), pool }
-    }
-
-    async fn send(&self, query: &str) -> Value {
-        let request = self.http.post(format!("{}/graphql", self.server.base)).json(&json!({ "query": query }));
-        request.send().await.expect("an answer").json().await.expect("JSON")
-    }
-
-    async fn data(&self, query: &str) -> Value {
-        let mut answer = self.send(query).await;
-        assert!(answer.get("errors").is_none(), "{answer} for {query}");
-        answer["data"].take()
-    }
-
-    /// The code of the one error.
-    async fn refused(&self, query: &str) -> String {
-        let answer = self.send(query).await;
-        let [error] = answer["errors"].as_array().map_or(&[][..], Vec::as_slice) else {
-            panic!("{answer} for {query}")
-        };
-        error["extensions"]["code"].as_str().expect("a code").to_owned()
-    }
-
-    async fn ask(&self, sql: String) -> Vec<String> {
-        sqlx::query_scalar(AssertSqlSafe(sql)).fetch_all(&self.pool).await.expect("rows")
-    }
-}
+use crate::client::Client;
+use crate::target::Target;
 
 #[tokio::test]
 async fn the_transaction_named_is_the_one_that_wrote() {
@@ -70,7 +23,7 @@ async fn the_transaction_named_is_the_one_that_wrote() {
     for query in queries {
         let answer = target.send(&query).await;
         let transaction = answer["extensions"]["transaction"].as_str().unwrap_or_else(|| panic!("{answer}"));
-        let writer = target.ask(format!("SELECT xmin::text FROM task WHERE id = '{task}'")).await;
+        let writer = target.ask(&format!("SELECT xmin::text FROM task WHERE id = '{task}'")).await;
         assert_eq!(writer, [transaction]);
         assert!(!seen.contains(&writer), "each has a transaction of its own");
         seen.push(writer);
@@ -152,14 +105,14 @@ async fn keys_are_not_mixed_up_where_tables_have_names_like_those_of_a_statement
 
 #[tokio::test]
 async fn no_more_rows_are_written_than_can_be_given_back() {
-    let target = Target::start_with(
+    let target = Target::serving(
         "CREATE TABLE point (id int PRIMARY KEY, x int NOT NULL DEFAULT 0);
          INSERT INTO point SELECT n FROM generate_series(1, 4) AS n;",
         &["--max-rows", "3"],
     )
     .await;
     let untouched = ["1 0", "2 0", "3 0", "4 0"];
-    let rows = || target.ask("SELECT id || ' ' || x FROM point ORDER BY id".to_owned());
+    let rows = || target.ask("SELECT id || ' ' || x FROM point ORDER BY id");
     for refused in [
         "mutation { createPoints(points: [{id: 5}, {id: 6}, {id: 7}, {id: 8}]) { count } }",
         "mutation { putPoints(points: [{id: 1, x: 1}, {id: 2}, {id: 3}, {id: 4}]) { count } }",
@@ -167,7 +120,7 @@ async fn no_more_rows_are_written_than_can_be_given_back() {
         "mutation { deletePoints(where: {x: {eq: 0}}) { nodes { id } } }",
         "mutation { a: patchPoint(id: 1, patch: {x: 1}) { id } b: deletePoints(where: {id: {gt: 0}}) { nodes { id } } }",
     ] {
-        assert_eq!(target.refused(refused).await, "ROWS_LIMIT_EXCEEDED", "{refused}");
+        assert_eq!(target.code(refused).await, "ROWS_LIMIT_EXCEEDED", "{refused}");
         assert_eq!(rows().await, untouched, "{refused}");
     }
     let three = target.data("mutation { patchPoints(where: {id: {gt: 1}}, patch: {x: 2}) { nodes { x } } }").await;
@@ -246,15 +199,15 @@ async fn what_a_trigger_makes_of_a_row_is_what_counts() {
         "mutation { putNote(note: {id: 1, text: \"no\"}) { id } }",
         "mutation { a: createNote(note: {id: 5, text: \"d\"}) { id } b: createNote(note: {id: 4, text: \"no\"}) { id } }",
     ] {
-        assert_eq!(target.refused(kept).await, "DATA_CHECK", "{kept}");
+        assert_eq!(target.code(kept).await, "DATA_CHECK", "{kept}");
     }
-    assert_eq!(target.ask("SELECT id || text FROM note ORDER BY id".to_owned()).await, ["1C", "3C"]);
+    assert_eq!(target.ask("SELECT id || text FROM note ORDER BY id").await, ["1C", "3C"]);
 }
 
 #[tokio::test]
 async fn a_request_is_one_message_of_the_stream_with_all_that_it_wrote() {
     let target = Target::start("SELECT").await;
-    let mut socket = Socket::ready(&target.server.base).await;
+    let mut socket = Client::ready(&target.server.base).await;
     let query = "subscription { labels(where: {name: {like: \"wave%\"}}) { transaction more changes { op
         ... on LabelPut { label { name color } } ... on LabelPatch { changed label { name color } } ... on LabelDelete { key { id } } } } }";
     socket.subscribe("labels", query).await;

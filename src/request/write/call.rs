@@ -4,7 +4,7 @@ use super::super::call::{self, Call, VALUE};
 use super::super::plan::Planner;
 use super::super::rows::Rows;
 use super::step::{Repetition, Step};
-use super::written::{Extent, Reading, WRITTEN, Written};
+use super::written::{Company, Extent, Reading, WRITTEN, Written};
 use crate::error::Error;
 use crate::model::{Function, Returned, Table};
 use crate::operation::Field;
@@ -28,7 +28,8 @@ fn one_row<'a>(call: &Call<'a, '_>, table: &'a Table) -> Written<'a> {
     sql.keyword("WITH ").identifier(WRITTEN).keyword(" AS MATERIALIZED (SELECT t.* FROM ");
     call.write(&mut sql);
     sql.keyword(" AS t WHERE NOT (t.* IS NULL))");
-    Written { table, sql, extent: Extent::One, refusal: None, repetition: Repetition::Usual }
+    let company = Company::None;
+    Written { table, sql, extent: Extent::One, company, refusal: None, repetition: Repetition::Usual }
 }
 
 fn whole<'a>(planner: &Planner<'a>, field: &Field, function: &'a Function, call: &Call<'a, '_>) -> Result<Step, Error> {

@@ -2,11 +2,13 @@
 
 use super::super::plan::Planner;
 use super::assignments::Assignments;
+use super::insert::{self, Row};
 use super::step::{Refusal, Repetition};
-use super::written::{Extent, WRITTEN, Written};
+use super::written::{Company, Extent, WRITTEN, Written};
 use crate::error::{Code, Error};
 use crate::filter::{Filter, Quantifier, Test};
-use crate::model::{Model, Table};
+use crate::input::Input;
+use crate::model::{ColumnId, Model, Table};
 use crate::operation::Field;
 use crate::schema::{BatchField, Meaning};
 use crate::sql::{QualifiedName, Statement};
@@ -29,6 +31,33 @@ pub(super) fn delete_several<'a>(planner: &Planner<'a>, field: &Field, table: &'
     Ok(Rows::by_filter(planner, field, table)?.change(Change::Delete))
 }
 
+/// Replaces a row that must be there and pass the condition.
+pub(super) fn replace<'a>(
+    planner: &Planner<'a>,
+    table: &'a Table,
+    key: &[ColumnId],
+    row: &Row,
+    condition: Filter,
+) -> Result<Written<'a>, Error> {
+    let filter = Filter::key(insert::key_of(table, key, row)?);
+    let bound = Bound::Condition(condition, Absent::Conflict);
+    let rows = Rows { model: planner.model(), table, filter, extent: Extent::One, bound };
+    Ok(rows.change(Change::Patch(&Assignments::whole(table, key, row))))
+}
+
+/// What `ifMatch` asks of the row.
+pub(super) fn condition(planner: &Planner<'_>, field: &Field, table: &Table) -> Result<Option<Filter>, Error> {
+    match field.argument(planner.schema, "ifMatch", planner.variables)? {
+        None => Ok(None),
+        // Whoever gives it wants to be protected; a variable that was forgotten must not take that away.
+        Some(Input::Null) => {
+            let message = "`ifMatch: null` is no condition: give one, or leave the argument out";
+            Err(Error::new(Code::BadUserInput, message))
+        }
+        Some(input) => Filter::read(planner.model(), table, &input).map(Some),
+    }
+}
+
 #[derive(Clone, Copy)]
 enum Change<'b> {
     Patch(&'b Assignments),
@@ -41,14 +70,35 @@ struct Rows<'a> {
     table: &'a Table,
     filter: Filter,
     extent: Extent,
-    /// Where there are more of them nothing is written.
-    most: Option<u64>,
+    bound: Bound,
+}
+
+/// Where nothing is written although rows were found.
+enum Bound {
+    Nowhere,
+    /// Where there are more of them.
+    Number(u64),
+    /// Where they do not pass.
+    Condition(Filter, Absent),
+}
+
+/// What it means, where there is a condition, that no row was found.
+#[derive(Clone, Copy)]
+enum Absent {
+    /// There is nothing to do.
+    Nothing,
+    /// It is not as the client saw it.
+    Conflict,
 }
 
 impl<'a> Rows<'a> {
     fn by_key(planner: &Planner<'a>, field: &Field, table: &'a Table) -> Result<Self, Error> {
         let filter = planner.key_filter(field, table, &table.key)?;
-        Ok(Self { model: planner.model(), table, filter, extent: Extent::One, most: None })
+        let bound = match condition(planner, field, table)? {
+            Some(condition) => Bound::Condition(condition, Absent::Nothing),
+            None => Bound::Nowhere,
+        };
+        Ok(Self { model: planner.model(), table, filter, extent: Extent::One, bound })
     }
 
     fn by_filter(planner: &Planner<'a>, field: &Field, table: &'a Table) -> Result<Self, Error> {
@@ -62,14 +112,14 @@ impl<'a> Rows<'a> {
             return Err(Error::new(Code::BadUserInput, message));
         }
         let given_back = field.fields().iter().any(|inner| inner.meaning == Meaning::Batch(BatchField::Nodes));
-        let most = given_back.then_some(planner.limits.max_rows);
-        Ok(Self { model: planner.model(), table, filter, extent: Extent::ByKey, most })
+        let bound = if given_back { Bound::Number(planner.limits.max_rows) } else { Bound::Nowhere };
+        Ok(Self { model: planner.model(), table, filter, extent: Extent::ByKey, bound })
     }
 
     fn change(self, change: Change<'_>) -> Written<'a> {
         let mut sql = Statement::new();
         sql.keyword("WITH ");
-        self.write_count(&mut sql);
+        self.write_before(&mut sql);
         sql.identifier(WRITTEN).keyword(" AS (");
         let returning = match change {
             // A patch of nothing changes nothing: no write that triggers and subscribers would see.
@@ -89,23 +139,53 @@ impl<'a> Rows<'a> {
             }
         };
         self.filter.write(self.model, self.table, "t", &mut sql);
-        if self.most.is_some() {
-            sql.keyword(" AND (SELECT few FROM \"few\")");
-        }
+        let refusal = match &self.bound {
+            Bound::Nowhere => None,
+            Bound::Number(_) => {
+                sql.keyword(" AND (SELECT few FROM \"few\")");
+                Some((Refusal::Rows, "NOT (SELECT few FROM \"few\")"))
+            }
+            Bound::Condition(condition, absent) => {
+                sql.keyword(" AND ");
+                condition.write(self.model, self.table, "t", &mut sql);
+                Some((
+                    Refusal::Conflict,
+                    match absent {
+                        Absent::Nothing => "NOT EXISTS (SELECT FROM \"written\") AND EXISTS (SELECT FROM \"present\")",
+                        Absent::Conflict => "NOT EXISTS (SELECT FROM \"written\")",
+                    },
+                ))
+            }
+        };
         sql.keyword(returning).keyword(")");
-        let refusal = self.most.map(|_| (Refusal::Rows, "NOT (SELECT few FROM \"few\")"));
-        Written { table: self.table, sql, extent: self.extent, refusal, repetition: Repetition::Usual }
+        let repetition = match change {
+            Change::Patch(assignments) => assignments.repetition(),
+            Change::Delete => Repetition::Usual,
+        };
+        let (extent, company) = (self.extent, Company::None);
+        Written { table: self.table, sql, extent, company, refusal, repetition }
     }
 
-    /// Prints `"few" AS (…), `: whether there are not too many rows. It sees what the write sees, and no row can come to
-    /// be among those that the write finds after it.
-    fn write_count(&self, sql: &mut Statement) {
-        let Some(most) = self.most else { return };
-        let bigint = QualifiedName::builtin("int8");
-        sql.keyword("\"few\" AS (SELECT pg_catalog.count(*) <= ").bind(Some(most.to_string()), &bigint);
-        sql.keyword(" AS few FROM (SELECT FROM ").qualified(&self.table.sql).keyword(" AS t WHERE ");
-        self.filter.write(self.model, self.table, "t", sql);
-        sql.keyword(" LIMIT ").bind(Some((most + 1).to_string()), &bigint).keyword(") AS found), ");
+    /// Prints the part of the statement, and a comma, that says whether there are too many rows or whether there are
+    /// any. It sees what the write sees: no row can come to be among those that the write finds after it. One that
+    /// another transaction is changing just now is judged again by the write, as that transaction left it.
+    fn write_before(&self, sql: &mut Statement) {
+        match &self.bound {
+            Bound::Nowhere => {}
+            Bound::Number(most) => {
+                let bigint = QualifiedName::builtin("int8");
+                sql.keyword("\"few\" AS (SELECT pg_catalog.count(*) <= ").bind(Some(most.to_string()), &bigint);
+                sql.keyword(" AS few FROM (SELECT FROM ").qualified(&self.table.sql).keyword(" AS t WHERE ");
+                self.filter.write(self.model, self.table, "t", sql);
+                sql.keyword(" LIMIT ").bind(Some((most + 1).to_string()), &bigint).keyword(") AS found), ");
+            }
+            Bound::Condition(_, Absent::Nothing) => {
+                sql.keyword("\"present\" AS (SELECT FROM ").qualified(&self.table.sql).keyword(" AS t WHERE ");
+                self.filter.write(self.model, self.table, "t", sql);
+                sql.keyword("), ");
+            }
+            Bound::Condition(_, Absent::Conflict) => {}
+        }
     }
 }
 

@@ -3,7 +3,9 @@
 mod assignments;
 mod call;
 mod change;
+mod create;
 mod insert;
+mod merge;
 mod step;
 mod written;
 
@@ -13,24 +15,21 @@ use super::plan::{Planner, misplaced};
 use crate::error::Error;
 use crate::operation::Field;
 use crate::schema::Meaning;
-use insert::OnConflict;
 use written::Reading;
 
 pub(super) fn step(planner: &Planner<'_>, field: &Field) -> Result<Step, Error> {
     let table = |id| planner.table(id);
     match field.meaning {
-        Meaning::Create(id) => {
-            insert::one(planner, field, table(id), OnConflict::Fail)?.answer(planner, field, Reading::AsItIs)
-        }
-        Meaning::CreateRows(id) => {
-            insert::several(planner, field, table(id), OnConflict::Fail)?.answer(planner, field, Reading::AsItIs)
-        }
+        Meaning::Create(id) => create::one(planner, field, table(id))?.answer(planner, field, Reading::AsItIs),
+        Meaning::CreateRows(id) => create::several(planner, field, table(id))?.answer(planner, field, Reading::AsItIs),
         Meaning::Put(id) => {
-            insert::one(planner, field, table(id), OnConflict::Replace)?.answer(planner, field, Reading::AsItIs)
+            insert::put_one(planner, field, table(id), &table(id).key)?.answer(planner, field, Reading::AsItIs)
         }
-        Meaning::PutRows(id) => {
-            insert::several(planner, field, table(id), OnConflict::Replace)?.answer(planner, field, Reading::AsItIs)
+        Meaning::PutByUnique(id, index) => {
+            let key = &table(id).unique_keys[index].columns;
+            insert::put_one(planner, field, table(id), key)?.answer(planner, field, Reading::AsItIs)
         }
+        Meaning::PutRows(id) => insert::put_several(planner, field, table(id))?.answer(planner, field, Reading::AsItIs),
         Meaning::Patch(id) => change::patch_one(planner, field, table(id))?.answer(planner, field, Reading::AsItIs),
         Meaning::PatchRows(id) => {
             change::patch_several(planner, field, table(id))?.answer(planner, field, Reading::AsItIs)

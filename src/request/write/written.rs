@@ -19,6 +19,7 @@ pub(super) struct Written<'a> {
     /// `WITH …, "written" AS (…)`.
     pub(super) sql: Statement,
     pub(super) extent: Extent,
+    pub(super) company: Company,
     /// When nothing was written for another reason than that there was nothing to write.
     pub(super) refusal: Option<(Refusal, &'static str)>,
     pub(super) repetition: Repetition,
@@ -35,6 +36,15 @@ pub(super) enum Extent {
     ByKey,
 }
 
+/// Whether other rows are written by the same statement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Company {
+    None,
+    /// Rows that relate to them. Then a refusal must undo what was written, and that takes a transaction of several
+    /// statements.
+    Related,
+}
+
 /// As of when rows are read that relate to those written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reading {
@@ -47,7 +57,7 @@ pub(super) enum Reading {
 impl<'a> Written<'a> {
     /// Finishes the step with what `field` selects.
     pub(super) fn answer(self, planner: &Planner<'a>, field: &Field, reading: Reading) -> Result<Step, Error> {
-        match (reading, relates(field)) {
+        match (reading, self.company == Company::Related || relates(field)) {
             (Reading::AsItIs, true) => self.then_read(planner, field),
             (Reading::AsItIs, false) | (Reading::AsItWas, _) => self.whole(planner, field),
         }
