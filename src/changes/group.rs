@@ -396,6 +396,8 @@ impl Group {
             return Extended::Moved;
         }
         log.begin = at;
+        // What was just made is not old: others of the group are likely to come back from about there as well.
+        log.aged = log.aged.min(at);
         for entry in entries.into_iter().rev() {
             log.grow(&entry);
             log.entries.push_front(entry);
