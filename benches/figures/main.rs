@@ -2,9 +2,10 @@
 //! of its own, settings as shipped, measures it from outside, and sets each figure against a yardstick that is
 //! measured in the same run, in turns: absolute figures drift with the machine, ratios hold.
 //!
-//! `cargo bench --bench figures -- [start|queries|latency|memory|fanout|schema|large|restart]…`; everything without an argument.
+//! `cargo bench --bench figures -- [start|queries|latency|memory|fanout|schema|golden|large|restart]…`; everything without an argument.
 
 mod fanout;
+mod golden;
 mod http;
 mod large;
 mod latency;
@@ -22,7 +23,7 @@ use std::process::ExitCode;
 
 use tokio::runtime::Runtime;
 
-const SECTIONS: [&str; 8] = ["start", "queries", "latency", "memory", "fanout", "schema", "large", "restart"];
+const SECTIONS: [&str; 9] = ["start", "queries", "latency", "memory", "fanout", "schema", "golden", "large", "restart"];
 
 fn main() -> ExitCode {
     // `cargo bench` adds a `--bench` of its own.
@@ -49,6 +50,7 @@ fn main() -> ExitCode {
             "memory" => runtime.block_on(memory::measure()),
             "fanout" => runtime.block_on(fanout::measure()),
             "schema" => runtime.block_on(schema::measure()),
+            "golden" => runtime.block_on(golden::measure()),
             "large" => runtime.block_on(large::measure()),
             _ => runtime.block_on(restart::measure()),
         }
