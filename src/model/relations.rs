@@ -92,13 +92,7 @@ pub(super) fn build(
         tables[table.0].relations.push(relation);
     }
     // Last of all: names that are derived from others give way to them.
-    for (index, table) in tables.iter_mut().enumerate() {
-        for relation in table.relations.iter_mut().filter(|relation| relation.cardinality == Cardinality::Many) {
-            let what = format!("the aggregates of `{}` of {}", relation.field, table.sql.quoted());
-            let wanted = format!("{}Aggregate", relation.field);
-            relation.aggregate = Some(fields.scopes[index].take(&wanted, fields.clashes, &what));
-        }
-    }
+    fields.name_aggregates(tables);
     fields.scopes
 }
 
@@ -109,6 +103,16 @@ struct Fields<'a> {
 }
 
 impl Fields<'_> {
+    fn name_aggregates(&mut self, tables: &mut [Table]) {
+        for (index, table) in tables.iter_mut().enumerate() {
+            for relation in table.relations.iter_mut().filter(|relation| relation.cardinality == Cardinality::Many) {
+                let what = format!("the aggregates of `{}` of {}", relation.field, table.sql.quoted());
+                let wanted = format!("{}Aggregate", relation.field);
+                relation.aggregate = Some(self.scopes[index].take(&wanted, self.clashes, &what));
+            }
+        }
+    }
+
     fn forward(&mut self, tables: &[Table], reference: &Reference<'_>, wanted: &str) -> String {
         let what = format!("a foreign key of {}", tables[reference.here.0].sql.quoted());
         self.scopes[reference.here.0].take(wanted, self.clashes, &what)
