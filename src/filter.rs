@@ -5,7 +5,7 @@ pub mod condition;
 pub mod judge;
 mod operator;
 
-pub use operator::{Comparison, Containment, Keys, Match, Operand, Operator};
+pub use operator::{Comparison, Containment, Keys, Match, Operand, Operator, Placement};
 
 use crate::error::{Code, Error};
 use crate::input::{self, Input};
@@ -70,6 +70,10 @@ pub enum Test {
     Keys(Keys, Vec<String>),
     /// An SQL/JSON path that finds something in it.
     Path(String),
+    /// Where it lies, as a range; for [`Placement::Contains`] to a value between the bounds.
+    Place(Placement, String),
+    /// A search, as people type it, for what is in it.
+    Matches(String),
 }
 
 impl Test {
@@ -84,6 +88,8 @@ impl Test {
             Self::Contain(containment, _) => Operator::Contain(*containment),
             Self::Keys(keys, _) => Operator::Keys(*keys),
             Self::Path(_) => Operator::Path,
+            Self::Place(placement, _) => Operator::Place(*placement),
+            Self::Matches(_) => Operator::Matches,
         }
     }
 }
@@ -159,7 +165,11 @@ impl Filter {
                     visit(*column, operand);
                 }
             }
-            Self::Test(_, Test::IsNull(_) | Test::Match(..) | Test::Keys(..) | Test::Path(_)) | Self::Related(..) => {}
+            Self::Test(
+                _,
+                Test::IsNull(_) | Test::Match(..) | Test::Keys(..) | Test::Path(_) | Test::Place(..) | Test::Matches(_),
+            )
+            | Self::Related(..) => {}
         }
     }
 }
@@ -201,6 +211,12 @@ fn read_test(model: &Model, column: &Column, operator: Operator, input: &Input) 
         Operator::Contain(containment) => Test::Contain(containment, one(&column.kind)?),
         Operator::Keys(keys) => Test::Keys(keys, several(&Kind::String)?),
         Operator::Path => Test::Path(one(&Kind::String)?),
+        Operator::Place(Placement::Contains) => {
+            let between = column.kind.between().ok_or_else(|| unknown(operator.field()))?;
+            Test::Place(Placement::Contains, one(&between)?)
+        }
+        Operator::Place(placement) => Test::Place(placement, one(&column.kind)?),
+        Operator::Matches => Test::Matches(one(&Kind::String)?),
     })
 }
 

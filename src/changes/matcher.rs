@@ -135,7 +135,9 @@ fn demanded<'a>(table: &Table, filter: &'a Filter) -> Option<(ColumnId, Vec<&'a 
             | Test::Match(..)
             | Test::Contain(..)
             | Test::Keys(..)
-            | Test::Path(_) => None,
+            | Test::Path(_)
+            | Test::Place(..)
+            | Test::Matches(_) => None,
         }
     });
     let coarse = |id: &ColumnId| matches!(table.column(*id).kind, Kind::Boolean | Kind::Enum(_));

@@ -1,6 +1,6 @@
 //! How is a filter said in SQL? Prints the condition on a row; values of the request are bound.
 
-use super::{Comparison, Containment, Filter, Keys, Match, Quantifier, Test};
+use super::{Comparison, Containment, Filter, Keys, Match, Placement, Quantifier, Test};
 use crate::model::{Column, ColumnId, Join, Kind, Model, Printed, Relation, Table, Through};
 use crate::sql::{QualifiedName, Statement, array_literal, output_text};
 
@@ -136,6 +136,13 @@ impl Test {
             Self::Path(path) => {
                 sql.keyword(" OPERATOR(pg_catalog.@?) ").bind(Some(path.clone()), &QualifiedName::builtin("jsonpath"))
             }
+            Self::Place(placement, operand) => {
+                sql.keyword(placement.sql()).bind(Some(operand.clone()), &placement.operand_type(column))
+            }
+            Self::Matches(search) => {
+                sql.keyword(" OPERATOR(pg_catalog.@@) pg_catalog.websearch_to_tsquery(");
+                sql.bind(Some(search.clone()), &text).keyword(")")
+            }
         };
     }
 }
@@ -193,6 +200,29 @@ impl Containment {
             Self::Contains => " OPERATOR(pg_catalog.@>) ",
             Self::ContainedBy => " OPERATOR(pg_catalog.<@) ",
             Self::Overlaps => " OPERATOR(pg_catalog.&&) ",
+        }
+    }
+}
+
+impl Placement {
+    fn sql(self) -> &'static str {
+        match self {
+            Self::Contains | Self::ContainsRange => " OPERATOR(pg_catalog.@>) ",
+            Self::ContainedBy => " OPERATOR(pg_catalog.<@) ",
+            Self::Overlaps => " OPERATOR(pg_catalog.&&) ",
+            Self::Before => " OPERATOR(pg_catalog.<<) ",
+            Self::After => " OPERATOR(pg_catalog.>>) ",
+            Self::Adjacent => " OPERATOR(pg_catalog.-|-) ",
+        }
+    }
+
+    /// What the operand is read as: a value between the bounds, or another of the column's type.
+    fn operand_type(self, column: &Column) -> QualifiedName {
+        match (self, &column.kind) {
+            (Self::Contains, Kind::Printed(Printed::Range(bound) | Printed::Multirange(bound))) => {
+                QualifiedName::builtin(bound.sql())
+            }
+            _ => column.base_type.clone(),
         }
     }
 }

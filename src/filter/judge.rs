@@ -168,7 +168,7 @@ fn compile_test(model: &Model, table: &Table, id: ColumnId, test: &Test) -> Resu
             Node::Contain(id, (**element).clone(), *containment, elements)
         }
         Test::Keys(how, keys) => Node::Keys(id, *how, keys.iter().map(|key| key.as_str().into()).collect()),
-        Test::Path(_) => return Err(unjudged(test)),
+        Test::Path(_) | Test::Place(..) | Test::Matches(_) => return Err(unjudged(test)),
     })
 }
 
@@ -187,13 +187,17 @@ fn inexact(column: &Column, test: &Test) -> Option<&'static str> {
         | Test::Match(..)
         | Test::Contain(..)
         | Test::Keys(..)
-        | Test::Path(_) => false,
+        | Test::Path(_)
+        | Test::Place(..)
+        | Test::Matches(_) => false,
     };
     match (&column.kind, test, column.collation) {
         (_, Test::IsNull(_), _) => None,
         (_, Test::Match(Match::Regex | Match::Iregex, _), _) => {
             Some("regular expressions are understood by Postgres alone")
         }
+        (_, Test::Place(..), _) => Some("how ranges lie to each other is known to Postgres alone"),
+        (_, Test::Matches(_), _) => Some("text is searched by Postgres alone"),
         (_, Test::Path(_), _) => Some("SQL/JSON paths are understood by Postgres alone"),
         (Kind::Jsonb, Test::Keys(..), _) => None,
         (Kind::Json | Kind::Jsonb, _, _) => Some("equality of JSON documents is known to Postgres alone"),

@@ -1,7 +1,7 @@
 //! Which tests of a value are there, and which kinds of values offer them? The one list that the schema prints and
 //! that input is read by.
 
-use crate::model::{Kind, is_orderable};
+use crate::model::{Kind, Printed, is_orderable};
 
 /// An operator of a column's filter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,6 +22,10 @@ pub enum Operator {
     Keys(Keys),
     /// `path`
     Path,
+    /// Where a range lies.
+    Place(Placement),
+    /// `matches`
+    Matches,
 }
 
 /// The comparisons.
@@ -82,6 +86,25 @@ pub enum Keys {
     All,
 }
 
+/// How a range, or several, lie to a value or to others of their kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Placement {
+    /// `@>` a value between the bounds.
+    Contains,
+    /// `@>` all of another.
+    ContainsRange,
+    /// `<@`
+    ContainedBy,
+    /// `&&`
+    Overlaps,
+    /// `<<`
+    Before,
+    /// `>>`
+    After,
+    /// `-|-`
+    Adjacent,
+}
+
 /// What an operator takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Operand {
@@ -95,6 +118,8 @@ pub enum Operand {
     Text,
     /// Several texts.
     Texts,
+    /// A value as it can stand between the bounds of the column's ranges.
+    Between,
 }
 
 impl Comparison {
@@ -113,6 +138,43 @@ impl Match {
     /// All of them.
     pub const ALL: [Self; 7] =
         [Self::Like, Self::Ilike, Self::StartsWith, Self::EndsWith, Self::Contains, Self::Regex, Self::Iregex];
+}
+
+impl Placement {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::Contains,
+        Self::ContainsRange,
+        Self::ContainedBy,
+        Self::Overlaps,
+        Self::Before,
+        Self::After,
+        Self::Adjacent,
+    ];
+
+    fn field(self) -> &'static str {
+        match self {
+            Self::Contains => "contains",
+            Self::ContainsRange => "containsRange",
+            Self::ContainedBy => "containedBy",
+            Self::Overlaps => "overlaps",
+            Self::Before => "before",
+            Self::After => "after",
+            Self::Adjacent => "adjacent",
+        }
+    }
+
+    fn description(self) -> &'static str {
+        match self {
+            Self::Contains => "Has this value. Like all that follow not in subscriptions.",
+            Self::ContainsRange => "Has all of this range.",
+            Self::ContainedBy => "Lies within this range.",
+            Self::Overlaps => "Has a value in common with this range.",
+            Self::Before => "Ends before this range begins.",
+            Self::After => "Begins after this range ends.",
+            Self::Adjacent => "Touches this range: nothing lies between them, and they share nothing.",
+        }
+    }
 }
 
 impl Operator {
@@ -137,6 +199,10 @@ impl Operator {
             Kind::Array(element) if is_orderable(element) || **element == Kind::Jsonb => {
                 offered.extend([Contains, ContainedBy, Overlaps].map(Self::Contain));
             }
+            Kind::Printed(Printed::Range(_) | Printed::Multirange(_)) => {
+                offered.extend(Placement::ALL.map(Self::Place));
+            }
+            Kind::Printed(Printed::TsVector) => offered.push(Self::Matches),
             Kind::Boolean
             | Kind::Int
             | Kind::BigInt
@@ -184,6 +250,8 @@ impl Operator {
             Self::Keys(Keys::Any) => "hasAnyKey",
             Self::Keys(Keys::All) => "hasAllKeys",
             Self::Path => "path",
+            Self::Place(placement) => placement.field(),
+            Self::Matches => "matches",
         }
     }
 
@@ -223,6 +291,11 @@ impl Operator {
             Self::Keys(Keys::One) => "Has this key, or as a list this string; not deeper.",
             Self::Keys(Keys::Any) => "Has one of these keys at least.",
             Self::Keys(Keys::All) => "Has each of these keys.",
+            Self::Place(placement) => placement.description(),
+            Self::Matches => {
+                "Has what this search asks for, as people type it: `steel -rust \"red door\" or blue`, in the language of \
+                 the database's text search. Not in subscriptions."
+            }
             Self::Path => "This SQL/JSON path finds something, such as `$.size ? (@ > 3)`. Not in subscriptions.",
         }
     }
@@ -231,9 +304,10 @@ impl Operator {
     pub fn operand(self) -> Operand {
         match self {
             Self::IsNull => Operand::Boolean,
-            Self::Compare(_) | Self::Contain(_) => Operand::Value,
+            Self::Place(Placement::Contains) => Operand::Between,
+            Self::Compare(_) | Self::Contain(_) | Self::Place(_) => Operand::Value,
             Self::In | Self::NotIn => Operand::Values,
-            Self::Match(_) | Self::Keys(Keys::One) | Self::Path => Operand::Text,
+            Self::Match(_) | Self::Keys(Keys::One) | Self::Path | Self::Matches => Operand::Text,
             Self::Keys(Keys::Any | Keys::All) => Operand::Texts,
         }
     }

@@ -145,6 +145,18 @@ impl Printed {
 }
 
 impl Bound {
+    /// The name in SQL of the type of the values between the bounds.
+    pub fn sql(self) -> &'static str {
+        match self {
+            Self::Int => "int4",
+            Self::BigInt => "int8",
+            Self::BigDecimal => "numeric",
+            Self::Date => "date",
+            Self::DateTime => "timestamptz",
+            Self::LocalDateTime => "timestamp",
+        }
+    }
+
     /// What the values between the bounds are.
     pub fn kind(self) -> Kind {
         match self {
@@ -239,6 +251,14 @@ impl Kind {
         match self {
             Self::Array(element) => element.element(),
             other => other,
+        }
+    }
+
+    /// What stands between the bounds of a range, or of several; `None` of all other kinds.
+    pub fn between(&self) -> Option<Self> {
+        match self {
+            Self::Printed(Printed::Range(bound) | Printed::Multirange(bound)) => Some(bound.kind()),
+            _ => None,
         }
     }
 

@@ -226,6 +226,7 @@ fn filter(model: &Model, kind: &Kind) -> InputObject {
             Operand::Values => TypeRef::named_nn_list(input_name(model, kind)),
             Operand::Text => TypeRef::named("String"),
             Operand::Texts => TypeRef::named_nn_list("String"),
+            Operand::Between => input_type(model, &kind.between().unwrap_or(Kind::Opaque), false),
         };
         filter.field(InputValue::new(operator.field(), ty).description(operator.description(kind)))
     })

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::client::Client;
-use crate::world::Server;
+use crate::world::{Server, World};
 
 /// A task with `tags: ["screen", "start"]` and `meta: {"sketches": 3}`.
 const TASK: &str = "30000000-0000-4000-8000-000000000002";
@@ -58,4 +58,64 @@ async fn what_only_the_database_can_tell_is_refused_by_name() {
         assert_eq!(errors[0]["extensions"]["code"], "UNSUPPORTED", "{filter}: {errors}");
         assert!(errors[0]["message"].as_str().is_some_and(|message| message.contains(named)), "{filter}: {errors}");
     }
+}
+
+/// Ranges of every form, and text to search.
+const BOOKINGS: &str = "CREATE TABLE booking (id int PRIMARY KEY, seats int4range, price numrange, days daterange,
+        at tstzrange, closed datemultirange, about tsvector);
+    INSERT INTO booking VALUES
+    (1, '[1,5)', '[1.5,2)', '[2026-01-01,2026-02-01)', '[2026-01-01 10:00+00,2026-01-01 12:00+00)',
+     '{[2026-01-05,2026-01-07),[2026-01-20,2026-01-22)}', to_tsvector('A red door of steel')),
+    (2, '[5,9)', '(,2]', '[2026-02-01,)', '(,)', '{}', to_tsvector('Blue rust')),
+    (3, 'empty', 'empty', 'empty', 'empty', '{(,)}', to_tsvector('')),
+    (4, NULL, NULL, NULL, NULL, NULL, NULL),
+    (5, '[3,4)', '[2,2]', '[2026-01-06,2026-01-06]', '[2026-01-01 12:00+00,2026-01-01 12:00+00]',
+     '{[2026-01-06,2026-01-07)}', to_tsvector('steel doors rusting'))";
+
+/// A filter, and the same in SQL.
+const PLACES: [(&str, &str); 19] = [
+    ("seats: {contains: 4}", "seats @> 4"),
+    ("price: {contains: \"2.0\"}", "price @> 2.0"),
+    ("days: {contains: \"2026-01-06\"}", "days @> '2026-01-06'::date"),
+    ("at: {contains: \"2026-01-01T12:00:00Z\"}", "at @> '2026-01-01 12:00+00'::timestamptz"),
+    ("closed: {contains: \"2026-01-06\"}", "closed @> '2026-01-06'::date"),
+    ("seats: {containsRange: \"[3,4)\"}", "seats @> '[3,4)'::int4range"),
+    ("closed: {containsRange: \"{[2026-01-06,2026-01-07)}\"}", "closed @> '{[2026-01-06,2026-01-07)}'::datemultirange"),
+    ("seats: {containedBy: \"[1,6)\"}", "seats <@ '[1,6)'::int4range"),
+    ("price: {overlaps: \"[2,3)\"}", "price && '[2,3)'::numrange"),
+    ("closed: {overlaps: \"{[2026-01-21,2026-01-30)}\"}", "closed && '{[2026-01-21,2026-01-30)}'::datemultirange"),
+    ("seats: {before: \"[5,6)\"}", "seats << '[5,6)'::int4range"),
+    ("days: {after: \"[2025-12-01,2026-01-01)\"}", "days >> '[2025-12-01,2026-01-01)'::daterange"),
+    ("days: {adjacent: \"[2026-02-01,2026-02-02)\"}", "days -|- '[2026-02-01,2026-02-02)'::daterange"),
+    ("not: {seats: {overlaps: \"[1,9)\"}}", "NOT (seats && '[1,9)'::int4range)"),
+    ("about: {matches: \"steel door\"}", "about @@ websearch_to_tsquery('steel door')"),
+    ("about: {matches: \"steel -red\"}", "about @@ websearch_to_tsquery('steel -red')"),
+    ("about: {matches: \"blue or \\\"red door\\\"\"}", "about @@ websearch_to_tsquery('blue or \"red door\"')"),
+    ("about: {matches: \"(((\"}", "about @@ websearch_to_tsquery('(((')"),
+    ("about: {matches: \"\"}", "about @@ websearch_to_tsquery('')"),
+];
+
+#[tokio::test]
+async fn ranges_and_searches_mean_what_they_mean_in_sql() {
+    let world = World::start().await;
+    let pool = world.pool().await;
+    sqlx::raw_sql(BOOKINGS).execute(&pool).await.expect("a table");
+    let server = Server::over(world, &[]).await;
+    let mut client = Client::ready(&server.base).await;
+    for (number, (filter, condition)) in PLACES.into_iter().enumerate() {
+        let sql = format!("SELECT id FROM booking WHERE {condition} ORDER BY id");
+        let wanted: Vec<i32> = sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).fetch_all(&pool).await.expect("rows");
+        let id = number.to_string();
+        client.subscribe(&id, &format!("{{ bookings(where: {{{filter}}}) {{ nodes {{ id }} }} }}")).await;
+        let nodes = client.expect("next", &id).await["data"]["bookings"]["nodes"].take();
+        let wanted: Vec<Value> = wanted.into_iter().map(|id| json!({ "id": id })).collect();
+        assert_eq!(nodes, json!(wanted), "{filter}");
+        client.expect("complete", &id).await;
+        client.subscribe(&id, &format!("subscription {{ bookings(where: {{{filter}}}) {{ sequence }} }}")).await;
+        let errors = client.expect("error", &id).await;
+        assert_eq!(errors[0]["extensions"]["code"], "UNSUPPORTED", "{filter}: {errors}");
+    }
+    client.subscribe("wrong", r#"{ bookings(where: {seats: {overlaps: "[5,1)"}}) { nodes { id } } }"#).await;
+    let answer = client.expect("next", "wrong").await;
+    assert_eq!(answer["errors"][0]["extensions"]["code"], "DATA_INVALID", "{answer}");
 }

@@ -310,6 +310,8 @@ fn test(column: &Column, values: &[&str], random: &mut StdRng) -> Test {
         Operator::Keys(Keys::One) => Test::Keys(Keys::One, vec![key(random)]),
         Operator::Keys(how) => Test::Keys(how, (0..random.random_range(0..3)).map(|_| key(random)).collect()),
         Operator::Path => Test::Path("$.a".to_owned()),
+        Operator::Place(placement) => Test::Place(placement, value(values, random)),
+        Operator::Matches => Test::Matches(value(&[], random)),
     }
 }
 

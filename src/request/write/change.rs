@@ -205,7 +205,14 @@ fn constant(filter: &Filter) -> Option<bool> {
         Filter::Test(_, Test::NotIn(operands)) => operands.is_empty().then_some(true),
         Filter::Test(
             _,
-            Test::IsNull(_) | Test::Compare(..) | Test::Match(..) | Test::Contain(..) | Test::Keys(..) | Test::Path(_),
+            Test::IsNull(_)
+            | Test::Compare(..)
+            | Test::Match(..)
+            | Test::Contain(..)
+            | Test::Keys(..)
+            | Test::Path(_)
+            | Test::Place(..)
+            | Test::Matches(_),
         ) => None,
         Filter::Related(_, quantifier, filter) => match (quantifier, constant(filter)) {
             (Quantifier::Some, Some(false)) => Some(false),
