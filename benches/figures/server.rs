@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use sqlx::PgPool;
+use sqlx::postgres::PgConnectOptions;
 use tempfile::TempDir;
 use tokio::time::sleep;
 
@@ -68,7 +69,9 @@ impl Server {
 
     /// Other connections to its database than its own.
     pub(crate) async fn pool(&self) -> PgPool {
-        PgPool::connect(&self.url()).await.expect("Postgres answers")
+        // As the server's own sessions have it.
+        let options: PgConnectOptions = self.url().parse().expect("an address");
+        PgPool::connect_with(options.options([("jit", "off")])).await.expect("Postgres answers")
     }
 
     /// The address of its database.

@@ -93,6 +93,8 @@ fn spawn(data: &Path, port: u16) -> Child {
         "max_replication_slots=20",
         "max_prepared_transactions=10",
         "shared_buffers=32MB",
+        // As the server's sessions have it: compiling the statement of the catalog takes longer than all else.
+        "jit=off",
     ] {
         postgres.args(["-c", setting]);
     }
