@@ -89,8 +89,9 @@ export class Follow implements WireUser {
   lost(cause: Loss): void {
     this.#quit();
     const { gaps } = this.#state;
-    // Whose message was missing nobody knows: it may have been one of these.
-    this.#set({ status: 'offline', gaps: cause === 'gap' ? { ...gaps, noticed: gaps.noticed + 1 } : gaps });
+    // Whose message was missing nobody knows: it may have been one of these. If it was, the copy has just noticed it itself.
+    const isNew = cause === 'gap' && gaps.noticed === gaps.healed;
+    this.#set({ status: 'offline', gaps: isNew ? { ...gaps, noticed: gaps.noticed + 1 } : gaps });
   }
 
   #subscribe(): void {
