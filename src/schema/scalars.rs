@@ -97,7 +97,8 @@ pub(super) fn register(schema: &mut Builder, model: &Model) {
     // What no column has is left out, as introspection leaves it out; positions and cursors are always there.
     let parts = model.composites.iter().flat_map(|composite| &composite.attributes).map(|attribute| &attribute.kind);
     let computed = kinds.iter().flat_map(|kind| Aggregate::ALL.into_iter().filter_map(|of| of.result(kind)));
-    let given = kinds.iter().chain(parts).cloned().chain(computed);
+    let between = kinds.iter().filter_map(Kind::between);
+    let given = kinds.iter().chain(parts).cloned().chain(computed).chain(between);
     let names: HashSet<String> = given.map(|kind| element_name(model, &kind)).collect();
     let used = |name: &str| matches!(name, "Cursor" | "Sequence" | "DateTime") || names.contains(name);
     for (name, description, specification) in SCALARS.into_iter().filter(|(name, ..)| used(name)) {
