@@ -77,6 +77,7 @@ test('urql: with the documented lines a list follows rows that come and go', asy
 
   const other = await createTask(database, project, { title: 'New' });
   await expect.poll(() => shown).toEqual(['There already', 'New']);
+  expect(http.count(), 'the query alone').toBe(1);
   const mutation = gql<{ patchTask: { status: string } }>(
     'mutation ($id: UUID!) { patchTask(id: $id, patch: { status: DONE }) { id status } }',
   );
@@ -85,7 +86,9 @@ test('urql: with the documented lines a list follows rows that come and go', asy
   await expect.poll(() => shown).toEqual(['New']);
   await database.query('DELETE FROM task WHERE id = $1', [other]);
   await expect.poll(() => shown).toEqual([]);
-  expect(http.count(), 'the query and the mutation').toBe(2);
+  // The answer to the mutation and the message of its change come by two ways, in either order: where the row is gone
+  // from the cache before the answer, the cache may ask for the list once more.
+  expect(http.count(), 'the query, the mutation, perhaps the query again').toBeLessThanOrEqual(3);
 });
 
 test('urql: automatic persisted queries', async () => {
