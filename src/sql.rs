@@ -4,8 +4,10 @@
 //! Postgres itself reads it with the type's input function.
 
 mod literal;
+mod printed;
 
 pub use literal::{array_literal, hstore_literal, record_literal};
+pub use printed::hstore_entries;
 
 /// A statement and the values of its parameters, all in the text form of their types.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -123,12 +123,15 @@ impl Test {
                 sql.bind(Some(how.pattern(operand)), &text)
             }
             Self::Contain(containment, operand) => {
-                sql.keyword(containment.sql()).bind(Some(operand.clone()), &compared.operand)
+                compared.write_own_operator(containment.sql(), sql);
+                sql.bind(Some(operand.clone()), &compared.operand)
             }
-            Self::Keys(Keys::One, keys) => sql.keyword(" OPERATOR(pg_catalog.?) ").bind(keys.first().cloned(), &text),
+            Self::Keys(Keys::One, keys) => {
+                compared.write_own_operator("?", sql);
+                sql.bind(keys.first().cloned(), &text)
+            }
             Self::Keys(how @ (Keys::Any | Keys::All), keys) => {
-                let any = *how == Keys::Any;
-                sql.keyword(if any { " OPERATOR(pg_catalog.?|) " } else { " OPERATOR(pg_catalog.?&) " });
+                compared.write_own_operator(if *how == Keys::Any { "?|" } else { "?&" }, sql);
                 let literal = array_literal(keys.iter().map(|key| Some(key.as_str())));
                 sql.bind(Some(literal), &QualifiedName::builtin("_text"))
             }
@@ -194,12 +197,11 @@ fn literal(text: &str) -> String {
 }
 
 impl Containment {
-    /// Postgres' own: the extension intarray has others of the same name, which refuse NULL.
     fn sql(self) -> &'static str {
         match self {
-            Self::Contains => " OPERATOR(pg_catalog.@>) ",
-            Self::ContainedBy => " OPERATOR(pg_catalog.<@) ",
-            Self::Overlaps => " OPERATOR(pg_catalog.&&) ",
+            Self::Contains => "@>",
+            Self::ContainedBy => "<@",
+            Self::Overlaps => "&&",
         }
     }
 }
@@ -307,6 +309,12 @@ impl Compared {
             Some(schema) => sql.keyword(" OPERATOR(").identifier(schema).keyword(".").keyword(operator).keyword(") "),
             None => sql.keyword(" ").keyword(operator).keyword(" "),
         };
+    }
+
+    /// Prints an operator of which other extensions have one of the same name: those of intarray refuse NULL.
+    fn write_own_operator(&self, operator: &'static str, sql: &mut Statement) {
+        let schema = self.extension.as_deref().unwrap_or("pg_catalog");
+        sql.keyword(" OPERATOR(").identifier(schema).keyword(".").keyword(operator).keyword(") ");
     }
 
     fn expression(&self, column: &Column, alias: &str) -> String {

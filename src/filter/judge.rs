@@ -9,10 +9,12 @@ use crate::model::{Collation, Column, ColumnId, Kind, Model, Printed, Table};
 use crate::sql::QualifiedName;
 
 mod elements;
+mod entries;
 mod keys;
 mod pattern;
 mod value;
 
+use entries::Entries;
 use pattern::{Step, like, steps};
 use value::Value;
 
@@ -33,7 +35,8 @@ enum Node {
     HasText(ColumnId, Box<str>),
     /// Elements of the kind, NULL among them.
     Contain(ColumnId, Kind, Containment, Vec<Option<Value>>),
-    Keys(ColumnId, Keys, Vec<Box<str>>),
+    Entries(ColumnId, Containment, Entries),
+    Keys(ColumnId, Kind, Keys, Vec<Box<str>>),
     In(ColumnId, Reader, Vec<Value>),
     NotIn(ColumnId, Reader, Vec<Value>),
 }
@@ -162,12 +165,17 @@ fn compile_test(model: &Model, table: &Table, id: ColumnId, test: &Test) -> Resu
             Match::Contains => Node::HasText(id, operand.as_str().into()),
             Match::Regex | Match::Iregex => return Err(unjudged(test)),
         },
-        Test::Contain(containment, operand) => {
-            let Kind::Array(element) = &column.kind else { return Err(unjudged(test)) };
-            let elements = elements::read(element, operand).ok_or_else(|| unread(operand))?;
-            Node::Contain(id, (**element).clone(), *containment, elements)
+        Test::Contain(containment, operand) => match &column.kind {
+            Kind::Array(element) => {
+                let elements = elements::read(element, operand).ok_or_else(|| unread(operand))?;
+                Node::Contain(id, (**element).clone(), *containment, elements)
+            }
+            Kind::HStore => Node::Entries(id, *containment, entries::read(operand)),
+            _ => return Err(unjudged(test)),
+        },
+        Test::Keys(how, keys) => {
+            Node::Keys(id, column.kind.clone(), *how, keys.iter().map(|key| key.as_str().into()).collect())
         }
-        Test::Keys(how, keys) => Node::Keys(id, *how, keys.iter().map(|key| key.as_str().into()).collect()),
         Test::Path(_) | Test::Place(..) | Test::Matches(_) => return Err(unjudged(test)),
     })
 }
@@ -273,7 +281,10 @@ impl Node {
             Self::Contain(column, element, containment, operands) => {
                 Some(containment.holds(&elements::read(element, row(*column)?)?, operands))
             }
-            Self::Keys(column, how, keys) => keys::has(row(*column)?, *how, keys),
+            Self::Entries(column, containment, operand) => {
+                Some(entries::hold(*containment, &entries::read(row(*column)?), operand))
+            }
+            Self::Keys(column, kind, how, keys) => keys::has(kind, row(*column)?, *how, keys),
             Self::In(_, _, operands) if operands.is_empty() => Some(false),
             Self::NotIn(_, _, operands) if operands.is_empty() => Some(true),
             Self::In(column, reader, operands) => contains(reader, row(*column)?, operands),

@@ -18,7 +18,7 @@ pub enum Operator {
     Match(Match),
     /// What a value holds against what another holds.
     Contain(Containment),
-    /// The keys of a JSON document.
+    /// The keys of a JSON document, or of an `hstore`.
     Keys(Keys),
     /// `path`
     Path,
@@ -75,7 +75,7 @@ pub enum Containment {
     Overlaps,
 }
 
-/// How many of the keys given a JSON document must have.
+/// How many of the keys given a value must have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Keys {
     /// `?`: the one that is given.
@@ -195,6 +195,10 @@ impl Operator {
                 offered.extend([Keys::One, Keys::Any, Keys::All].map(Self::Keys));
                 offered.push(Self::Path);
             }
+            Kind::HStore => {
+                offered.extend([Contains, ContainedBy].map(Self::Contain));
+                offered.extend([Keys::One, Keys::Any, Keys::All].map(Self::Keys));
+            }
             // Of other elements Postgres may not know which are equal.
             Kind::Array(element) if is_orderable(element) || **element == Kind::Jsonb => {
                 offered.extend([Contains, ContainedBy, Overlaps].map(Self::Contain));
@@ -218,7 +222,6 @@ impl Operator {
             | Kind::Enum(_)
             | Kind::Array(_)
             | Kind::Composite(_)
-            | Kind::HStore
             | Kind::Printed(_)
             | Kind::Opaque => {}
         }
@@ -258,6 +261,7 @@ impl Operator {
     /// What it says of a value of this kind.
     pub fn description(self, kind: &Kind) -> &'static str {
         let is_list = matches!(kind, Kind::Array(_));
+        let is_hstore = matches!(kind, Kind::HStore);
         match self {
             Self::IsNull => "It is NULL, or is not.",
             Self::Compare(Comparison::Eq) => "Equal.",
@@ -283,11 +287,14 @@ impl Operator {
             }
             Self::Contain(Containment::Contains) if is_list => "Has each of these elements.",
             Self::Contain(Containment::ContainedBy) if is_list => "Has no other elements than these.",
+            Self::Contain(Containment::Contains) if is_hstore => "Has each of these keys, with the same value.",
+            Self::Contain(Containment::ContainedBy) if is_hstore => "Has no other keys than these, nor other values.",
             Self::Contain(Containment::Contains) => {
                 "Has all that this document has, at the same places. Not in subscriptions."
             }
             Self::Contain(Containment::ContainedBy) => "Has nothing that this document has not. Not in subscriptions.",
             Self::Contain(Containment::Overlaps) => "Has one of these elements at least.",
+            Self::Keys(Keys::One) if is_hstore => "Has this key, with whatever value.",
             Self::Keys(Keys::One) => "Has this key, or as a list this string; not deeper.",
             Self::Keys(Keys::Any) => "Has one of these keys at least.",
             Self::Keys(Keys::All) => "Has each of these keys.",

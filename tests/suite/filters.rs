@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::client::Client;
+use crate::target::Target;
 use crate::world::{Server, World};
 
 /// A task with `tags: ["screen", "start"]` and `meta: {"sketches": 3}`.
@@ -57,6 +58,60 @@ async fn what_only_the_database_can_tell_is_refused_by_name() {
         let errors = client.expect("error", &id).await;
         assert_eq!(errors[0]["extensions"]["code"], "UNSUPPORTED", "{filter}: {errors}");
         assert!(errors[0]["message"].as_str().is_some_and(|message| message.contains(named)), "{filter}: {errors}");
+    }
+}
+
+/// A filter, and the same in SQL.
+const ENTRIES: [(&str, &str); 9] = [
+    ("contains: {a: \"1\"}", "tags OPERATOR(extensions.@>) 'a=>1'"),
+    ("contains: {b: null}", "tags OPERATOR(extensions.@>) 'b=>NULL'"),
+    ("contains: {}", "tags OPERATOR(extensions.@>) ''"),
+    ("containedBy: {a: \"1\", b: null, c: \"3\"}", "tags OPERATOR(extensions.<@) 'a=>1, b=>NULL, c=>3'"),
+    ("hasKey: \"b\"", "tags OPERATOR(extensions.?) 'b'"),
+    ("hasAnyKey: [\"b\", \"c, \\\"d\\\"\"]", "tags OPERATOR(extensions.?|) ARRAY['b', 'c, \"d\"']"),
+    ("hasAnyKey: []", "tags OPERATOR(extensions.?|) '{}'"),
+    ("hasAllKeys: [\"a\", \"b\"]", "tags OPERATOR(extensions.?&) '{a,b}'"),
+    ("hasAllKeys: []", "tags OPERATOR(extensions.?&) '{}'"),
+];
+
+#[tokio::test]
+async fn what_is_in_an_hstore_is_found_and_followed_wherever_the_extension_is() {
+    let target = Target::serving(
+        "CREATE SCHEMA extensions; CREATE EXTENSION hstore SCHEMA extensions;
+         CREATE DOMAIN labels AS extensions.hstore;
+         CREATE TABLE device (id int PRIMARY KEY, tags extensions.hstore, labels labels);
+         INSERT INTO device SELECT id, tags, tags FROM (VALUES (1, ''::extensions.hstore), (2, 'a=>1'), (3, 'a=>2, b=>NULL'),
+             (4, 'a=>1, b=>NULL'), (5, '\"c, \\\"d\\\"\"=>\"x\"'), (6, NULL)) AS v(id, tags)",
+        &["--progress-interval", "3600"],
+    )
+    .await;
+    let mut client = Client::ready(&target.server.base).await;
+    for (number, (filter, condition)) in ENTRIES.into_iter().enumerate() {
+        let wanted = target.ask(&format!("SELECT id::text FROM device WHERE {condition} ORDER BY id")).await;
+        let wanted: Vec<Value> = wanted.iter().map(|id| json!({ "id": id.parse::<i32>().expect("an id") })).collect();
+        for column in ["tags", "labels"] {
+            let found =
+                target.data(&format!("{{ devices(where: {{{column}: {{{filter}}}}}) {{ nodes {{ id }} }} }}")).await;
+            assert_eq!(found["devices"]["nodes"], json!(wanted), "{column}: {filter}");
+            let id = format!("{column} {number}");
+            let query = format!(
+                "subscription {{ devices(where: {{{column}: {{{filter}}}}}) {{ changes {{ key {{ id }} }} }} }}"
+            );
+            client.subscribe(&id, &query).await;
+            let changes = client.expect("next", &id).await["data"]["devices"]["changes"].take();
+            let wanted: Vec<Value> = wanted.iter().map(|key| json!({ "key": key })).collect();
+            assert_eq!(changes, json!(wanted), "{column}: {filter}");
+            client.complete(&id).await;
+        }
+    }
+    let query =
+        "subscription { devices(where: {tags: {contains: {a: \"1\"}, hasKey: \"b\"}}) { changes { op key { id } } } }";
+    client.subscribe("follow", query).await;
+    client.expect("next", "follow").await;
+    for (tags, op) in [("a: \"1\"", "DELETE"), ("b: \"2\", a: \"1\"", "PUT"), ("b: \"2\", a: null", "DELETE")] {
+        target.data(&format!("mutation {{ patchDevice(id: 4, patch: {{tags: {{{tags}}}}}) {{ id }} }}")).await;
+        let changes = client.expect("next", "follow").await["data"]["devices"]["changes"].take();
+        assert_eq!(changes, json!([{ "op": op, "key": { "id": 4 } }]), "{tags}");
     }
 }
 

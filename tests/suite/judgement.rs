@@ -152,8 +152,24 @@ const COLUMNS: &[(&str, &[&str])] = &[
     ("bit(3)", &["000", "101", "111"]),
     ("money", &["0", "-1", "1.10", "1000.5", "1,000.50"]),
     ("oid", &["0", "1", "2147483648", "4294967295"]),
-    ("citext", &[]),
-    ("hstore", &["", "a=>1", "\"a\"=>\"1\"", "a=>1,b=>NULL", "b=>NULL,a=>1", "a=>NULL"]),
+    // Of extensions that lie where no name is looked for.
+    ("extensions.citext", &[]),
+    (
+        "extensions.hstore",
+        &[
+            "",
+            "a=>1",
+            "\"a\"=>\"1\"",
+            "a=>1,b=>NULL",
+            "b=>NULL,a=>1",
+            "a=>NULL",
+            "a=>\"NULL\"",
+            "b=>\"\",é=>1",
+            "a=>1,b=>NULL,\"x\\\"y\"=>\"=>, \\\\\",\"\"=>\"\"",
+            "\"x\\\"y\"=>\"=>, \\\\\"",
+        ],
+    ),
+    ("tags", &["", "a=>1", "a=>1,b=>2", "b=>NULL"]),
     ("tsvector", &["a", "'a'", "a:1", "b a", "a b"]),
     ("xml", &["<a/>", "<a></a>", ""]),
     ("int4range", &["empty", "[1,5)", "[1,4]", "(0,5)", "(,)", "[1,)", "(,5)", "[1,1)", "[1,2)", "[2,3)"]),
@@ -190,7 +206,7 @@ const COLUMNS: &[(&str, &[&str])] = &[
     ("char(4)[]", &["{ab}", "{\"ab  \"}"]),
     ("int4range[]", &["{\"[1,3)\"}", "{\"[1,2]\"}", "{empty}"]),
     ("numrange[]", &["{\"[1,3)\"}", "{\"[1.0,3)\"}"]),
-    ("citext[]", &["{a}", "{A}"]),
+    ("extensions.citext[]", &["{a}", "{A}"]),
     ("price", &["1", "1.10", "-2"]),
     ("tiny", &["1", "2"]),
     ("inet_domain", &["192.168.1.1", "192.168.1.1/32"]),
@@ -231,7 +247,9 @@ const COLUMNS: &[(&str, &[&str])] = &[
 ];
 
 const PREPARE: &str = "CREATE TYPE mood AS ENUM ('low', 'NULL', 'high'); ALTER TYPE mood ADD VALUE 'a,b' BEFORE 'high'; \
-     CREATE TYPE pair AS (a int, b text); CREATE EXTENSION citext; CREATE EXTENSION hstore; \
+     CREATE TYPE pair AS (a int, b text); CREATE SCHEMA extensions; \
+     CREATE EXTENSION citext SCHEMA extensions; CREATE EXTENSION hstore SCHEMA extensions; \
+     CREATE DOMAIN tags AS extensions.hstore; \
      CREATE DOMAIN price AS numeric(10,2); CREATE DOMAIN tiny AS int CHECK (VALUE < 100); CREATE DOMAIN inet_domain AS inet; \
      CREATE DOMAIN int_array_domain AS int[]; \
      CREATE COLLATION folded (provider = icu, locale = 'und-u-ks-level2', deterministic = false)";
