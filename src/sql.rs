@@ -52,6 +52,14 @@ impl Statement {
         self.identifier(&name.schema).keyword(".").identifier(&name.name)
     }
 
+    /// Appends an operator: that of this schema, if one is named.
+    pub fn operator(&mut self, operator: &'static str, schema: Option<&str>) -> &mut Self {
+        match schema {
+            Some(schema) => self.keyword(" OPERATOR(").identifier(schema).keyword(".").keyword(operator).keyword(") "),
+            None => self.keyword(" ").keyword(operator).keyword(" "),
+        }
+    }
+
     /// Appends a parameter that Postgres reads from text as a value of `sql_type`.
     pub fn bind(&mut self, value: Option<String>, sql_type: &QualifiedName) -> &mut Self {
         self.binds.push(value);

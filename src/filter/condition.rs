@@ -93,8 +93,10 @@ fn write_equal(pairs: &[(ColumnId, ColumnId)], here: (&Table, &str), there: (&Ta
         if index > 0 {
             sql.keyword(" AND ");
         }
-        sql.column(there.1, &there.0.column(*other).name).keyword(" = ");
-        sql.column(here.1, &here.0.column(*own).name);
+        let (own, other) = (here.0.column(*own), there.0.column(*other));
+        // Between two types it is one that both become.
+        let schema = other.operators.as_deref().filter(|_| own.base_type == other.base_type);
+        sql.column(there.1, &other.name).operator("=", schema).column(here.1, &own.name);
     }
 }
 
@@ -106,7 +108,7 @@ impl Test {
             sql.keyword(if *wanted { " IS NOT DISTINCT FROM NULL" } else { " IS DISTINCT FROM NULL" });
             return;
         }
-        let compared = Compared::of(&column.kind, &column.base_type);
+        let compared = Compared::of(column);
         let text = QualifiedName::builtin("text");
         sql.expression(&compared.expression(column, alias));
         match self {
@@ -235,8 +237,8 @@ struct Compared {
     operand: QualifiedName,
     /// What an operand is brought into form by, after it was read as that type.
     cast: &'static str,
-    /// The schema of the extension that the type and its operators came with.
-    extension: Option<String>,
+    /// The schema of its operators, where an extension brought them.
+    operators: Option<String>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -249,12 +251,12 @@ enum Form {
 
 /// SQL of a column's value in the form in which it is compared: values that a filter takes for equal are equal in it.
 pub fn comparable(column: &Column, alias: &str) -> String {
-    Compared::of(&column.kind, &column.base_type).expression(column, alias)
+    Compared::of(column).expression(column, alias)
 }
 
 impl Compared {
-    fn of(kind: &Kind, base_type: &QualifiedName) -> Self {
-        let builtin = |form, name| Self { form, operand: QualifiedName::builtin(name), cast: "", extension: None };
+    fn of(Column { kind, base_type, operators, .. }: &Column) -> Self {
+        let builtin = |form, name| Self { form, operand: QualifiedName::builtin(name), cast: "", operators: None };
         match kind {
             Kind::Json => builtin(Form::Jsonb, "jsonb"),
             Kind::Opaque => builtin(Form::Text, "text"),
@@ -262,13 +264,13 @@ impl Compared {
             Kind::Printed(Printed::Xml) => builtin(Form::Text, "text"),
             // Not every part of a composite value can be compared.
             kind if matches!(kind.element(), Kind::Composite(_)) => {
-                Self { form: Form::Text, operand: base_type.clone(), cast: "::pg_catalog.text", extension: None }
+                Self { form: Form::Text, operand: base_type.clone(), cast: "::pg_catalog.text", operators: None }
             }
             // Of such elements Postgres may not know which are equal.
             Kind::Array(element)
                 if matches!(element.element(), Kind::Opaque | Kind::Json | Kind::Printed(Printed::Xml)) =>
             {
-                Self { form: Form::Text, operand: base_type.clone(), cast: "::pg_catalog.text", extension: None }
+                Self { form: Form::Text, operand: base_type.clone(), cast: "::pg_catalog.text", operators: None }
             }
             // A cast to `name` or "char" would cut a long operand, and so make it equal to another.
             Kind::String if ["name", "char"].map(QualifiedName::builtin).contains(base_type) => {
@@ -296,25 +298,18 @@ impl Compared {
             | Kind::HStore
             | Kind::Printed(_)
             | Kind::Array(_) => {
-                let extended = matches!(kind, Kind::String | Kind::HStore) && base_type.schema != "pg_catalog";
-                let extension = extended.then(|| base_type.schema.clone());
-                Self { form: Form::Itself, operand: base_type.clone(), cast: "", extension }
+                Self { form: Form::Itself, operand: base_type.clone(), cast: "", operators: operators.clone() }
             }
         }
     }
 
-    /// Prints an operator: that of the type, where an extension brought both, wherever it was put.
     fn write_operator(&self, operator: &'static str, sql: &mut Statement) {
-        match &self.extension {
-            Some(schema) => sql.keyword(" OPERATOR(").identifier(schema).keyword(".").keyword(operator).keyword(") "),
-            None => sql.keyword(" ").keyword(operator).keyword(" "),
-        };
+        sql.operator(operator, self.operators.as_deref());
     }
 
     /// Prints an operator of which other extensions have one of the same name: those of intarray refuse NULL.
     fn write_own_operator(&self, operator: &'static str, sql: &mut Statement) {
-        let schema = self.extension.as_deref().unwrap_or("pg_catalog");
-        sql.keyword(" OPERATOR(").identifier(schema).keyword(".").keyword(operator).keyword(") ");
+        sql.operator(operator, Some(self.operators.as_deref().unwrap_or("pg_catalog")));
     }
 
     fn expression(&self, column: &Column, alias: &str) -> String {

@@ -104,6 +104,7 @@ pub(super) fn build_columns(
             sql_type: types.name(column.type_oid),
             base_type: types.name(types.base(column.type_oid)),
             array_type: types.array_name(types.base(column.type_oid)),
+            operators: types.operators(column.type_oid),
             not_null: column.not_null,
             has_default: column.has_default,
             writing: match (column.identity.as_str(), column.generated.as_str()) {

@@ -188,6 +188,7 @@ mod tests {
             sql_type: QualifiedName::builtin("text"),
             base_type: QualifiedName::builtin("text"),
             array_type: None,
+            operators: None,
             not_null: false,
             has_default: false,
             writing: Writing::Free,

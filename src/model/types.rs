@@ -195,6 +195,13 @@ impl<'a> Types<'a> {
         self.by_oid.get(&oid)?.array_name.clone()
     }
 
+    /// The schema of the operators of the type under all domains, where an extension brought both.
+    pub(super) fn operators(&self, oid: u32) -> Option<String> {
+        let entry = self.by_oid.get(&self.base(oid))?;
+        let brought = entry.class == Class::Base && entry.extension.is_some();
+        brought.then(|| entry.name.schema.clone())
+    }
+
     /// How its text compares, given what the column's collation says.
     pub(super) fn collation(&self, oid: u32, told: Collation) -> Collation {
         let base = self.base(oid);

@@ -206,9 +206,13 @@ fn key_value(column: &Column, reference: String) -> String {
     }
 }
 
-/// The call of an aggregate function. Not by the name of a schema: an extension brings those for its types.
+/// The call of an aggregate function. By the name of a schema only where an extension brought it with the type.
 fn call(aggregate: Aggregate, column: &Column, values: &str) -> String {
     let builtin = |name| column.base_type == QualifiedName::builtin(name);
+    let own = |name: &str| match &column.operators {
+        Some(schema) => QualifiedName { schema: schema.clone(), name: name.to_owned() }.quoted(),
+        None => name.to_owned(),
+    };
     match (aggregate, &column.kind) {
         // The sum of `oid`, which is a number to no function.
         (Aggregate::Sum, Kind::BigInt) => format!("sum({values}::pg_catalog.int8)"),
@@ -220,7 +224,7 @@ fn call(aggregate: Aggregate, column: &Column, values: &str) -> String {
         (Aggregate::Max, Kind::Printed(Printed::Cidr)) => format!("max({values})::pg_catalog.cidr"),
         (Aggregate::Min, Kind::String) if builtin("char") => format!("min({values}::pg_catalog.text)"),
         (Aggregate::Max, Kind::String) if builtin("char") => format!("max({values}::pg_catalog.text)"),
-        (Aggregate::Min, _) => format!("min({values})"),
-        (Aggregate::Max, _) => format!("max({values})"),
+        (Aggregate::Min, _) => format!("{}({values})", own("min")),
+        (Aggregate::Max, _) => format!("{}({values})", own("max")),
     }
 }

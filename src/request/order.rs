@@ -166,26 +166,36 @@ impl<'a> Order<'a> {
     pub(super) fn write_after(&self, alias: &str, walk: Walk, values: &[Option<String>], sql: &mut Statement) {
         let terms: Vec<(Term<'_>, Option<&str>)> =
             self.terms.iter().zip(values).map(|(term, value)| (term.walked(walk), value.as_deref())).collect();
-        let Some(((first, _), rest)) = terms.split_first() else {
+        let Some(((first, value), rest)) = terms.split_first() else {
             sql.keyword("false");
             return;
         };
         let alike = |term: &Term<'_>| !term.is_nullable() && term.direction == first.direction;
-        if alike(first) && rest.iter().all(|(term, _)| alike(term)) {
+        if !(alike(first) && rest.iter().all(|(term, _)| alike(term))) {
+            self.write_terms_after(alias, &terms, sql);
+        } else if rest.iter().all(|(term, _)| term.column.operators == first.column.operators) {
             self.write_row_after(alias, &terms, sql);
         } else {
+            // A comparison of rows has one operator. What is said of the first column serves its index.
+            sql.keyword("(");
+            self.write_compared(first, alias, sql);
+            first.write_operator(first.direction.from(), sql);
+            sql.bind(value.map(str::to_owned), &first.column.base_type).keyword(" AND ");
             self.write_terms_after(alias, &terms, sql);
+            sql.keyword(")");
         }
     }
 
     /// Prints `(a, b) > (x, y)`, which an index over both columns serves.
     fn write_row_after(&self, alias: &str, terms: &[(Term<'_>, Option<&str>)], sql: &mut Statement) {
-        let operator = terms.first().map_or("", |(term, _)| term.direction.beyond());
         for (index, (term, _)) in terms.iter().enumerate() {
             sql.keyword(if index == 0 { "(" } else { ", " });
             self.write_compared(term, alias, sql);
         }
-        sql.keyword(")").keyword(operator);
+        sql.keyword(")");
+        if let Some((term, _)) = terms.first() {
+            term.write_operator(term.direction.beyond(), sql);
+        }
         for (index, (term, value)) in terms.iter().enumerate() {
             sql.keyword(if index == 0 { "(" } else { ", " });
             sql.bind(value.map(str::to_owned), &term.column.base_type);
@@ -220,7 +230,8 @@ impl<'a> Order<'a> {
             }
             (Some(value), nulls) => {
                 self.write_compared(term, alias, sql);
-                sql.keyword(term.direction.beyond()).bind(Some(value.to_owned()), &term.column.base_type);
+                term.write_operator(term.direction.beyond(), sql);
+                sql.bind(Some(value.to_owned()), &term.column.base_type);
                 if nulls == Nulls::Last && term.is_nullable() {
                     sql.keyword(" OR ");
                     self.write_column(term, alias, sql);
@@ -233,9 +244,14 @@ impl<'a> Order<'a> {
     fn write_equal(&self, term: &Term<'_>, alias: &str, value: Option<&str>, sql: &mut Statement) {
         self.write_compared(term, alias, sql);
         match value {
-            Some(value) => sql.keyword(" = ").bind(Some(value.to_owned()), &term.column.base_type),
-            None => sql.keyword(" IS NULL"),
-        };
+            Some(value) => {
+                term.write_operator("=", sql);
+                sql.bind(Some(value.to_owned()), &term.column.base_type);
+            }
+            None => {
+                sql.keyword(" IS NULL");
+            }
+        }
     }
 
     /// As a value of the type under all domains: of a domain of an enum Postgres knows no order.
@@ -292,8 +308,15 @@ fn direction(name: &str) -> Option<(Direction, Nulls)> {
 impl Direction {
     fn beyond(self) -> &'static str {
         match self {
-            Self::Ascending => " > ",
-            Self::Descending => " < ",
+            Self::Ascending => ">",
+            Self::Descending => "<",
+        }
+    }
+
+    fn from(self) -> &'static str {
+        match self {
+            Self::Ascending => ">=",
+            Self::Descending => "<=",
         }
     }
 }
@@ -302,6 +325,10 @@ impl Term<'_> {
     /// Related rows can be missing.
     fn is_nullable(&self) -> bool {
         self.place.is_some() || !self.column.not_null
+    }
+
+    fn write_operator(&self, operator: &'static str, sql: &mut Statement) {
+        sql.operator(operator, self.column.operators.as_deref());
     }
 
     fn walked(self, walk: Walk) -> Self {

@@ -6,6 +6,7 @@ mod client;
 mod composites;
 mod creates;
 mod edges;
+mod extensions;
 mod filters;
 mod functions;
 mod golden;

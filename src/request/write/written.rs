@@ -185,7 +185,8 @@ fn read_several<'a>(planner: &Planner<'a>, field: &Field, table: &'a Table) -> R
     from.keyword(") JOIN ").qualified(&table.sql).keyword(" AS ").identifier(&alias);
     for (number, id) in table.key.iter().enumerate() {
         let column = table.column(*id);
-        from.keyword(if number == 0 { " ON " } else { " AND " }).column(&alias, &column.name).keyword(" = ");
+        from.keyword(if number == 0 { " ON " } else { " AND " }).column(&alias, &column.name);
+        from.operator("=", column.operators.as_deref());
         from.column(&keys, &part(number)).keyword("::").qualified(&column.sql_type);
     }
     let mut order = Statement::new();
