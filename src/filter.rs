@@ -74,6 +74,8 @@ pub enum Test {
     Place(Placement, String),
     /// A search, as people type it, for what is in it.
     Matches(String),
+    /// A test of a part of a composite value, by the part's index in the type. A part of NULL is NULL.
+    Part(usize, Box<Test>),
 }
 
 impl Test {
@@ -90,6 +92,24 @@ impl Test {
             Self::Path(_) => Operator::Path,
             Self::Place(placement, _) => Operator::Place(*placement),
             Self::Matches(_) => Operator::Matches,
+            Self::Part(..) => Operator::Parts,
+        }
+    }
+
+    /// Visits every operand that is a value of the column's type, or of that of a part.
+    fn operands_mut(&mut self, model: &Model, column: &Column, visit: &mut impl FnMut(&Column, &mut String)) {
+        match self {
+            Self::Compare(_, operand) | Self::Contain(_, operand) => visit(column, operand),
+            Self::In(operands) | Self::NotIn(operands) => {
+                operands.iter_mut().for_each(|operand| visit(column, operand));
+            }
+            Self::Part(index, test) => {
+                if let Some(part) = model.part(&column.kind, *index) {
+                    test.operands_mut(model, part, visit);
+                }
+            }
+            Self::IsNull(_) | Self::Match(..) | Self::Keys(..) | Self::Path(_) | Self::Place(..) | Self::Matches(_) => {
+            }
         }
     }
 }
@@ -125,7 +145,10 @@ impl Filter {
                 ("or", list) => conditions.push(Self::Any(Self::read_each(model, table, list)?)),
                 ("not", filter) => conditions.push(Self::Not(Box::new(Self::read(model, table, filter)?))),
                 (field, inner) => match (table.column_by_field(field), table.relation_by_field(field)) {
-                    (Some(column), _) => read_tests(model, table, column, inner, &mut conditions)?,
+                    (Some(id), _) => {
+                        let tests = read_tests(model, table.column(id), inner)?;
+                        conditions.extend(tests.into_iter().map(|test| Self::Test(id, test)));
+                    }
                     (None, Some(relation)) => read_related(model, table, relation, inner, &mut conditions)?,
                     (None, None) => return Err(unknown(field)),
                 },
@@ -149,45 +172,44 @@ impl Filter {
         }
     }
 
-    /// Every operand that is a value of a column's type, with its column, to be rewritten in place. Those in filters of
-    /// related rows are left out.
-    pub fn operands_mut(&mut self, visit: &mut impl FnMut(ColumnId, &mut String)) {
+    /// Every operand that is a value of a column's type, or of a part of one, with that column or part, to be rewritten
+    /// in place. Those in filters of related rows are left out.
+    pub fn operands_mut(&mut self, model: &Model, table: &Table, visit: &mut impl FnMut(&Column, &mut String)) {
         match self {
             Self::All(filters) | Self::Any(filters) => {
                 for filter in filters {
-                    filter.operands_mut(visit);
+                    filter.operands_mut(model, table, visit);
                 }
             }
-            Self::Not(filter) => filter.operands_mut(visit),
-            Self::Test(column, Test::Compare(_, operand) | Test::Contain(_, operand)) => visit(*column, operand),
-            Self::Test(column, Test::In(operands) | Test::NotIn(operands)) => {
-                for operand in operands {
-                    visit(*column, operand);
-                }
-            }
-            Self::Test(
-                _,
-                Test::IsNull(_) | Test::Match(..) | Test::Keys(..) | Test::Path(_) | Test::Place(..) | Test::Matches(_),
-            )
-            | Self::Related(..) => {}
+            Self::Not(filter) => filter.operands_mut(model, table, visit),
+            Self::Test(id, test) => test.operands_mut(model, table.column(*id), visit),
+            Self::Related(..) => {}
         }
     }
 }
 
-fn read_tests(
-    model: &Model,
-    table: &Table,
-    id: ColumnId,
-    tests: &Input,
-    conditions: &mut Vec<Filter>,
-) -> Result<(), Error> {
-    let column = table.column(id);
+/// Reads the filter of a column or of a part.
+fn read_tests(model: &Model, column: &Column, input: &Input) -> Result<Vec<Test>, Error> {
     let offered = Operator::offered(&column.kind);
-    for (name, value) in tests.fields() {
+    let mut tests = Vec::new();
+    for (name, value) in input.fields() {
         let operator = offered.iter().find(|operator| operator.field() == name).ok_or_else(|| unknown(name))?;
-        conditions.push(Filter::Test(id, read_test(model, column, *operator, value)?));
+        match (operator, &column.kind, value) {
+            (Operator::Parts, Kind::Composite(id), Input::Object(parts)) => {
+                for (field, input) in parts {
+                    let composite = model.composite(*id);
+                    let index = composite.attribute_by_field(field).ok_or_else(|| unknown(field))?;
+                    if *input == Input::Null {
+                        return Err(null_refused(field));
+                    }
+                    let of_part = read_tests(model, &composite.attributes[index], input)?;
+                    tests.extend(of_part.into_iter().map(|test| Test::Part(index, Box::new(test))));
+                }
+            }
+            _ => tests.push(read_test(model, column, *operator, value)?),
+        }
     }
-    Ok(())
+    Ok(tests)
 }
 
 fn read_test(model: &Model, column: &Column, operator: Operator, input: &Input) -> Result<Test, Error> {
@@ -217,6 +239,7 @@ fn read_test(model: &Model, column: &Column, operator: Operator, input: &Input) 
         }
         Operator::Place(placement) => Test::Place(placement, one(&column.kind)?),
         Operator::Matches => Test::Matches(one(&Kind::String)?),
+        Operator::Parts => return Err(null_refused(operator.field())),
     })
 }
 

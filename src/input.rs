@@ -2,7 +2,7 @@
 //! written in, so that none loses digits on its way to Postgres.
 
 use crate::error::{Code, Error};
-use crate::model::{Attribute, Kind, Model};
+use crate::model::{Column, Kind, Model};
 use crate::sql::{array_literal, hstore_literal, record_literal};
 
 /// A value as GraphQL writes it.
@@ -89,7 +89,7 @@ pub fn to_text(model: &Model, kind: &Kind, input: &Input) -> Result<Option<Strin
         (Kind::HStore, Input::Object(entries)) => hstore(entries).ok_or_else(refused)?,
         (Kind::Composite(id), Input::Object(_)) => {
             // A part that is left out is NULL, as in a new value.
-            let part = |attribute: &Attribute| match input.field(&attribute.field) {
+            let part = |attribute: &Column| match input.field(&attribute.field) {
                 Some(part) => to_text(model, &attribute.kind, part),
                 None => Ok(None),
             };

@@ -5,12 +5,11 @@
 mod array;
 mod composite;
 mod hstore;
-mod record;
 
 pub use composite::{ValueField, ValueSelection, selected_expression};
 
-use crate::model::{Attribute, ColumnId, Kind, Model, Table};
-use crate::sql::output_text;
+use crate::model::{Column, ColumnId, Kind, Model, Table};
+use crate::sql::{output_text, record_parts};
 use array::Token;
 
 /// Settings of every session, also the replication stream's, on which the text of values depends.
@@ -234,8 +233,8 @@ pub fn is_known(model: &Model, kind: &Kind, text: &str) -> bool {
         Kind::Enum(id) => model.enum_type(*id).by_label(text).is_some(),
         Kind::Composite(id) => {
             let attributes = &model.composite(*id).attributes;
-            let parts = record::parts(text);
-            let known = |(attribute, part): (&Attribute, &Option<String>)| {
+            let parts = record_parts(text);
+            let known = |(attribute, part): (&Column, &Option<String>)| {
                 part.as_deref().is_none_or(|part| is_known(model, &attribute.kind, part))
             };
             parts.len() == attributes.len() && attributes.iter().zip(&parts).all(known)

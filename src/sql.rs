@@ -7,7 +7,7 @@ mod literal;
 mod printed;
 
 pub use literal::{array_literal, hstore_literal, record_literal};
-pub use printed::hstore_entries;
+pub use printed::{hstore_entries, record_parts};
 
 /// A statement and the values of its parameters, all in the text form of their types.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -6,26 +6,26 @@ use sqlx::{AssertSqlSafe, PgPool, Row as _};
 use super::copy::refused;
 use crate::error::Error;
 use crate::filter::{Filter, judge};
-use crate::model::{ColumnId, Kind, Table};
+use crate::model::{Kind, Model, Table};
 use crate::sql::{QualifiedName, Statement, array_literal};
 
 /// Brings the filter into canonical form. Asks the database only about operands that it alone can bring there.
-pub(super) async fn canonical(pool: &PgPool, table: &Table, filter: &mut Filter) -> Result<(), Error> {
-    let mut open: Vec<(ColumnId, Vec<String>)> = Vec::new();
-    filter.operands_mut(&mut |column, operand| match local(&table.column(column).kind, operand) {
+pub(super) async fn canonical(pool: &PgPool, model: &Model, table: &Table, filter: &mut Filter) -> Result<(), Error> {
+    let mut open: Vec<(QualifiedName, Vec<String>)> = Vec::new();
+    filter.operands_mut(model, table, &mut |column, operand| match local(&column.kind, operand) {
         Some(text) => *operand = text,
-        None => match open.iter_mut().find(|(other, _)| *other == column) {
+        None => match open.iter_mut().find(|(other, _)| *other == column.base_type) {
             Some((_, operands)) => operands.push(operand.clone()),
-            None => open.push((column, vec![operand.clone()])),
+            None => open.push((column.base_type.clone(), vec![operand.clone()])),
         },
     });
     if open.is_empty() {
         return Ok(());
     }
-    let mut answers = ask(pool, table, &open).await?;
-    filter.operands_mut(&mut |column, operand| {
-        if local(&table.column(column).kind, operand).is_none()
-            && let Some(at) = open.iter().position(|(other, _)| *other == column)
+    let mut answers = ask(pool, &open).await?;
+    filter.operands_mut(model, table, &mut |column, operand| {
+        if local(&column.kind, operand).is_none()
+            && let Some(at) = open.iter().position(|(other, _)| *other == column.base_type)
             && let Some(text) = answers[at].next()
         {
             *operand = text;
@@ -55,16 +55,13 @@ fn is_uuid(text: &str) -> bool {
         })
 }
 
-async fn ask(
-    pool: &PgPool,
-    table: &Table,
-    open: &[(ColumnId, Vec<String>)],
-) -> Result<Vec<std::vec::IntoIter<String>>, Error> {
+/// The values of these types as they are put out.
+async fn ask(pool: &PgPool, open: &[(QualifiedName, Vec<String>)]) -> Result<Vec<std::vec::IntoIter<String>>, Error> {
     let mut sql = Statement::new();
-    for (index, (column, operands)) in open.iter().enumerate() {
+    for (index, (sql_type, operands)) in open.iter().enumerate() {
         sql.keyword(if index == 0 { "SELECT " } else { ", " });
         // By the output function, as the log has values: a cast to text is another thing for some types.
-        sql.keyword("ARRAY(SELECT pg_catalog.concat(o.operand::").qualified(&table.column(*column).base_type);
+        sql.keyword("ARRAY(SELECT pg_catalog.concat(o.operand::").qualified(sql_type);
         sql.keyword(") FROM pg_catalog.unnest(");
         let literal = array_literal(operands.iter().map(|operand| Some(operand.as_str())));
         sql.bind(Some(literal), &QualifiedName::builtin("_text"));

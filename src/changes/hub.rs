@@ -157,7 +157,7 @@ impl Hub {
                 let (asking, asked, model) = (Arc::clone(shared), rows.clone(), Arc::clone(&model));
                 rows.filter = apart(async move {
                     let mut filter = asked.filter;
-                    canonical(&asking.pool, model.table(asked.table), &mut filter).await?;
+                    canonical(&asking.pool, &model, model.table(asked.table), &mut filter).await?;
                     Ok(filter)
                 })
                 .await?;

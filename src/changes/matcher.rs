@@ -137,7 +137,8 @@ fn demanded<'a>(table: &Table, filter: &'a Filter) -> Option<(ColumnId, Vec<&'a 
             | Test::Keys(..)
             | Test::Path(_)
             | Test::Place(..)
-            | Test::Matches(_) => None,
+            | Test::Matches(_)
+            | Test::Part(..) => None,
         }
     });
     let coarse = |id: &ColumnId| matches!(table.column(*id).kind, Kind::Boolean | Kind::Enum(_));

@@ -20,7 +20,10 @@ impl Filter {
                 filter.write(model, table, alias, sql);
                 sql.keyword(")");
             }
-            Self::Test(id, test) => test.write(table.column(*id), alias, sql),
+            Self::Test(id, test) => {
+                let column = table.column(*id);
+                test.write(model, column, &Statement::column_reference(alias, &column.name), sql);
+            }
             Self::Related(id, quantifier, filter) => {
                 let relation = table.relation(*id);
                 let target = model.table(relation.target);
@@ -101,24 +104,54 @@ fn write_equal(pairs: &[(ColumnId, ColumnId)], here: (&Table, &str), there: (&Ta
 }
 
 impl Test {
-    fn write(&self, column: &Column, alias: &str, sql: &mut Statement) {
-        if let Self::IsNull(wanted) = self {
-            // Not `IS NULL`, which holds for a composite value of nothing but NULLs.
-            sql.column(alias, &column.name);
-            sql.keyword(if *wanted { " IS NOT DISTINCT FROM NULL" } else { " IS DISTINCT FROM NULL" });
-            return;
-        }
-        let compared = Compared::of(column);
-        let text = QualifiedName::builtin("text");
-        sql.expression(&compared.expression(column, alias));
+    /// Prints the test of a value, which is an expression over the column, or over that of which it is a part.
+    fn write(&self, model: &Model, column: &Column, value: &str, sql: &mut Statement) {
         match self {
-            Self::IsNull(_) => sql,
+            Self::IsNull(wanted) => {
+                // Not `IS NULL`, which holds for a composite value of nothing but NULLs.
+                sql.expression(value);
+                sql.keyword(if *wanted { " IS NOT DISTINCT FROM NULL" } else { " IS DISTINCT FROM NULL" });
+            }
+            Self::Part(index, test) => match model.part(&column.kind, *index) {
+                Some(part) => {
+                    let mut reference = Statement::new();
+                    reference.keyword("(").expression(value).keyword(").").identifier(&part.name);
+                    test.write(model, part, &reference.text, sql);
+                }
+                None => {
+                    sql.keyword("NULL");
+                }
+            },
+            Self::Compare(..)
+            | Self::In(_)
+            | Self::NotIn(_)
+            | Self::Match(..)
+            | Self::Contain(..)
+            | Self::Keys(..)
+            | Self::Path(_)
+            | Self::Place(..)
+            | Self::Matches(_) => {
+                let compared = Compared::of(column);
+                let value = match self {
+                    Self::Contain(..) => compared.elements(column, value),
+                    _ => compared.expression(column, value),
+                };
+                self.write_compared(column, &compared, sql.expression(&value));
+            }
+        }
+    }
+
+    /// Prints what follows the value.
+    fn write_compared(&self, column: &Column, compared: &Compared, sql: &mut Statement) {
+        let text = QualifiedName::builtin("text");
+        match self {
+            Self::IsNull(_) | Self::Part(..) => sql,
             Self::Compare(comparison, operand) => {
                 compared.write_operator(comparison.sql(), sql);
                 sql.bind(Some(operand.clone()), &compared.operand).keyword(compared.cast)
             }
-            Self::In(operands) => write_list(sql, &compared, ("=", "ANY("), operands, column),
-            Self::NotIn(operands) => write_list(sql, &compared, ("<>", "ALL("), operands, column),
+            Self::In(operands) => write_list(sql, compared, ("=", "ANY("), operands, column),
+            Self::NotIn(operands) => write_list(sql, compared, ("<>", "ALL("), operands, column),
             // A pattern is no value of an enum or a domain.
             Self::Match(how, operand) => {
                 compared.write_operator(how.sql(), sql);
@@ -126,7 +159,7 @@ impl Test {
             }
             Self::Contain(containment, operand) => {
                 compared.write_own_operator(containment.sql(), sql);
-                sql.bind(Some(operand.clone()), &compared.operand)
+                sql.bind(Some(operand.clone()), &compared.operand).keyword(compared.list_cast())
             }
             Self::Keys(Keys::One, keys) => {
                 compared.write_own_operator("?", sql);
@@ -251,7 +284,7 @@ enum Form {
 
 /// SQL of a column's value in the form in which it is compared: values that a filter takes for equal are equal in it.
 pub fn comparable(column: &Column, alias: &str) -> String {
-    Compared::of(column).expression(column, alias)
+    Compared::of(column).expression(column, &Statement::column_reference(alias, &column.name))
 }
 
 impl Compared {
@@ -312,16 +345,28 @@ impl Compared {
         sql.operator(operator, Some(self.operators.as_deref().unwrap_or("pg_catalog")));
     }
 
-    fn expression(&self, column: &Column, alias: &str) -> String {
-        let reference = Statement::column_reference(alias, &column.name);
+    /// The same cast for each element of an array.
+    fn list_cast(&self) -> &'static str {
+        if self.cast.is_empty() { "" } else { "::pg_catalog.text[]" }
+    }
+
+    /// A value of which the elements are in the form.
+    fn elements(&self, column: &Column, value: &str) -> String {
+        match self.form {
+            Form::Itself | Form::Jsonb => self.expression(column, value),
+            Form::Text => format!("{value}::pg_catalog.text[]"),
+        }
+    }
+
+    fn expression(&self, column: &Column, reference: &str) -> String {
         match self.form {
             // A value of a domain would be equal to nothing but values of that domain.
             Form::Itself if column.sql_type != column.base_type => {
                 format!("{reference}::{}", column.base_type.quoted())
             }
-            Form::Itself => reference,
+            Form::Itself => reference.to_owned(),
             Form::Jsonb => format!("{reference}::pg_catalog.jsonb"),
-            Form::Text => format!("({})", output_text(&reference)),
+            Form::Text => format!("({})", output_text(reference)),
         }
     }
 }
@@ -338,5 +383,5 @@ fn write_list<'s>(
     let array_type = own_array.unwrap_or(&builtin_array);
     let literal = array_literal(operands.iter().map(|operand| Some(operand.as_str())));
     compared.write_operator(operator, sql);
-    sql.keyword(quantifier).bind(Some(literal), array_type).keyword(")")
+    sql.keyword(quantifier).bind(Some(literal), array_type).keyword(compared.list_cast()).keyword(")")
 }

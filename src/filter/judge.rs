@@ -6,7 +6,7 @@ use std::cmp::Ordering;
 use super::{Comparison, Containment, Filter, Keys, Match, Test};
 use crate::error::{Code, Error};
 use crate::model::{Collation, Column, ColumnId, Kind, Model, Printed, Table};
-use crate::sql::QualifiedName;
+use crate::sql::{QualifiedName, record_parts};
 
 mod elements;
 mod entries;
@@ -37,6 +37,8 @@ enum Node {
     Contain(ColumnId, Kind, Containment, Vec<Option<Value>>),
     Entries(ColumnId, Containment, Entries),
     Keys(ColumnId, Kind, Keys, Vec<Box<str>>),
+    /// Of the part that these indices lead to.
+    Part(ColumnId, Vec<usize>, Box<Node>),
     In(ColumnId, Reader, Vec<Value>),
     NotIn(ColumnId, Reader, Vec<Value>),
 }
@@ -116,7 +118,7 @@ fn compile(model: &Model, table: &Table, filter: &Filter) -> Result<Node, Error>
         Filter::All(filters) => Node::All(each(filters)?),
         Filter::Any(filters) => Node::Any(each(filters)?),
         Filter::Not(filter) => Node::Not(Box::new(compile(model, table, filter)?)),
-        Filter::Test(id, test) => compile_test(model, table, *id, test)?,
+        Filter::Test(id, test) => compile_test(model, *id, table.column(*id), test)?,
         Filter::Related(id, ..) => {
             let relation = table.relation(*id);
             let message = format!(
@@ -131,17 +133,29 @@ fn compile(model: &Model, table: &Table, filter: &Filter) -> Result<Node, Error>
     })
 }
 
-fn compile_test(model: &Model, table: &Table, id: ColumnId, test: &Test) -> Result<Node, Error> {
-    let column = table.column(id);
-    if let Some(reason) = inexact(column, test) {
+fn compile_test(model: &Model, id: ColumnId, column: &Column, test: &Test) -> Result<Node, Error> {
+    let (mut path, mut names, mut valued, mut inner) = (Vec::new(), column.field.clone(), column, test);
+    while let Test::Part(index, of_part) = inner {
+        valued = model.part(&valued.kind, *index).ok_or_else(|| unjudged(test))?;
+        names = format!("{names}: {{parts: {{{}", valued.field);
+        path.push(*index);
+        inner = of_part;
+    }
+    if let Some(reason) = inexact(valued, inner) {
         let message = format!(
-            "`{}: {{{}: …}}` cannot be followed in a subscription: {reason}. Use another operator, or filter \
+            "`{names}: {{{}: …}}{}` cannot be followed in a subscription: {reason}. Use another operator, or filter \
              in the client",
-            column.field,
-            test.operator().field()
+            inner.operator().field(),
+            "}}".repeat(path.len())
         );
         return Err(Error::new(Code::Unsupported, message));
     }
+    let node = compile_value(model, id, valued, inner)?;
+    Ok(if path.is_empty() { node } else { Node::Part(id, path, Box::new(node)) })
+}
+
+/// Compiles a test of a column's value, or of a part's as if it were that of the column.
+fn compile_value(model: &Model, id: ColumnId, column: &Column, test: &Test) -> Result<Node, Error> {
     let reader = match &column.kind {
         Kind::Enum(enum_id) => {
             Reader::Labels(model.enum_type(*enum_id).values.iter().map(|value| value.label.clone()).collect())
@@ -176,7 +190,7 @@ fn compile_test(model: &Model, table: &Table, id: ColumnId, test: &Test) -> Resu
         Test::Keys(how, keys) => {
             Node::Keys(id, column.kind.clone(), *how, keys.iter().map(|key| key.as_str().into()).collect())
         }
-        Test::Path(_) | Test::Place(..) | Test::Matches(_) => return Err(unjudged(test)),
+        Test::Path(_) | Test::Place(..) | Test::Matches(_) | Test::Part(..) => return Err(unjudged(test)),
     })
 }
 
@@ -197,7 +211,8 @@ fn inexact(column: &Column, test: &Test) -> Option<&'static str> {
         | Test::Keys(..)
         | Test::Path(_)
         | Test::Place(..)
-        | Test::Matches(_) => false,
+        | Test::Matches(_)
+        | Test::Part(..) => false,
     };
     match (&column.kind, test, column.collation) {
         (_, Test::IsNull(_), _) => None,
@@ -259,7 +274,7 @@ fn has_one_text(kind: &Kind) -> bool {
 }
 
 impl Node {
-    fn judge<'a>(&self, row: &impl Fn(ColumnId) -> Option<&'a str>) -> Option<bool> {
+    fn judge<'a, R: Fn(ColumnId) -> Option<&'a str> + ?Sized>(&self, row: &R) -> Option<bool> {
         match self {
             Self::All(nodes) => fold(nodes, row, false),
             Self::Any(nodes) => fold(nodes, row, true),
@@ -285,6 +300,10 @@ impl Node {
                 Some(entries::hold(*containment, &entries::read(row(*column)?), operand))
             }
             Self::Keys(column, kind, how, keys) => keys::has(kind, row(*column)?, *how, keys),
+            Self::Part(column, path, node) => {
+                let part = part(row(*column), path);
+                node.judge(&of_part(part.as_deref()) as &dyn Fn(ColumnId) -> _)
+            }
             Self::In(_, _, operands) if operands.is_empty() => Some(false),
             Self::NotIn(_, _, operands) if operands.is_empty() => Some(true),
             Self::In(column, reader, operands) => contains(reader, row(*column)?, operands),
@@ -293,13 +312,26 @@ impl Node {
     }
 }
 
+/// The text of a part of a composite value, or of a part of one.
+fn part(text: Option<&str>, path: &[usize]) -> Option<String> {
+    path.iter().try_fold(text?.to_owned(), |text, index| record_parts(&text).into_iter().nth(*index)?)
+}
+
+/// As if the row had nothing else.
+fn of_part<'a>(text: Option<&'a str>) -> impl Fn(ColumnId) -> Option<&'a str> {
+    move |_| text
+}
+
 fn contains(reader: &Reader, text: &str, operands: &[Value]) -> Option<bool> {
     let value = reader.read(text)?;
     Some(operands.iter().any(|operand| value.compare(operand) == Ordering::Equal))
 }
 
 /// AND (`decisive` false) and OR (`decisive` true) with NULL as "unknown".
-fn fold<'a>(nodes: &[Node], row: &impl Fn(ColumnId) -> Option<&'a str>, decisive: bool) -> Option<bool> {
+fn fold<'a, R>(nodes: &[Node], row: &R, decisive: bool) -> Option<bool>
+where
+    R: Fn(ColumnId) -> Option<&'a str> + ?Sized,
+{
     let mut result = Some(!decisive);
     for node in nodes {
         match node.judge(row) {

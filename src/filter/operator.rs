@@ -26,6 +26,8 @@ pub enum Operator {
     Place(Placement),
     /// `matches`
     Matches,
+    /// `parts`
+    Parts,
 }
 
 /// The comparisons.
@@ -120,6 +122,8 @@ pub enum Operand {
     Texts,
     /// A value as it can stand between the bounds of the column's ranges.
     Between,
+    /// Filters of the parts of the column's values.
+    Parts,
 }
 
 impl Comparison {
@@ -182,7 +186,7 @@ impl Operator {
     pub fn offered(kind: &Kind) -> Vec<Self> {
         use Containment::{ContainedBy, Contains, Overlaps};
         let mut offered = vec![Self::IsNull, Self::Compare(Comparison::Eq), Self::Compare(Comparison::Ne)];
-        if !matches!(kind, Kind::Json | Kind::Jsonb | Kind::Array(_) | Kind::Composite(_)) {
+        if !matches!(kind, Kind::Json | Kind::Jsonb | Kind::Array(_)) {
             offered.extend([Self::In, Self::NotIn]);
         }
         if is_orderable(kind) {
@@ -200,13 +204,14 @@ impl Operator {
                 offered.extend([Keys::One, Keys::Any, Keys::All].map(Self::Keys));
             }
             // Of other elements Postgres may not know which are equal.
-            Kind::Array(element) if is_orderable(element) || **element == Kind::Jsonb => {
+            Kind::Array(element) if is_orderable(element) || matches!(**element, Kind::Jsonb | Kind::Composite(_)) => {
                 offered.extend([Contains, ContainedBy, Overlaps].map(Self::Contain));
             }
             Kind::Printed(Printed::Range(_) | Printed::Multirange(_)) => {
                 offered.extend(Placement::ALL.map(Self::Place));
             }
             Kind::Printed(Printed::TsVector) => offered.push(Self::Matches),
+            Kind::Composite(_) => offered.push(Self::Parts),
             Kind::Boolean
             | Kind::Int
             | Kind::BigInt
@@ -221,7 +226,6 @@ impl Operator {
             | Kind::Bytes
             | Kind::Enum(_)
             | Kind::Array(_)
-            | Kind::Composite(_)
             | Kind::Printed(_)
             | Kind::Opaque => {}
         }
@@ -255,6 +259,7 @@ impl Operator {
             Self::Path => "path",
             Self::Place(placement) => placement.field(),
             Self::Matches => "matches",
+            Self::Parts => "parts",
         }
     }
 
@@ -303,6 +308,7 @@ impl Operator {
                 "Has what this search asks for, as people type it: `steel -rust \"red door\" or blue`, in the language of \
                  the database's text search. Not in subscriptions."
             }
+            Self::Parts => "Its parts pass. A part of NULL is NULL.",
             Self::Path => "This SQL/JSON path finds something, such as `$.size ? (@ > 3)`. Not in subscriptions.",
         }
     }
@@ -316,6 +322,7 @@ impl Operator {
             Self::In | Self::NotIn => Operand::Values,
             Self::Match(_) | Self::Keys(Keys::One) | Self::Path | Self::Matches => Operand::Text,
             Self::Keys(Keys::Any | Keys::All) => Operand::Texts,
+            Self::Parts => Operand::Parts,
         }
     }
 }

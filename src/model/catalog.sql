@@ -45,6 +45,21 @@ WITH RECURSIVE served AS (
     UNION ALL
     SELECT a.atttypid FROM pg_catalog.pg_attribute a
     WHERE ty.typtype = 'c' AND a.attrelid = ty.typrelid AND a.attnum > 0 AND NOT a.attisdropped) part(oid)
+), collations AS (
+  SELECT co.oid, CASE
+      WHEN NOT co.collisdeterministic THEN 'equivalence'
+      WHEN co.collname IN ('C', 'POSIX', 'ucs_basic') THEN 'bytes'
+      WHEN co.collname <> 'default' THEN 'language'
+      -- The provider of the database's own collation is told since Postgres 15: libc, ICU, or built in.
+      WHEN d.provider = 'b' THEN CASE WHEN d.locale = 'C' THEN 'bytes' ELSE 'byteorder' END
+      WHEN d.provider <> 'c' OR d.datcollate NOT IN ('C', 'POSIX') THEN 'language'
+      WHEN d.datctype IN ('C', 'POSIX') THEN 'bytes'
+      ELSE 'byteorder' END AS compares
+  FROM pg_catalog.pg_collation co
+  CROSS JOIN (
+    SELECT d.datcollate, d.datctype, coalesce(to_jsonb(d) ->> 'datlocprovider', 'c') AS provider,
+           to_jsonb(d) ->> 'datlocale' AS locale
+    FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database()) d
 ), columns AS (
   SELECT t.oid AS table_oid, a.attnum, json_build_object(
       'number', a.attnum,
@@ -58,25 +73,12 @@ WITH RECURSIVE served AS (
       -- Of a view that can be written some columns may be computed.
       'generated', CASE WHEN t.relkind = 'v' AND NOT pg_catalog.pg_column_is_updatable(t.oid, a.attnum, false)
                    THEN 'v' ELSE a.attgenerated::text END,
-      'collation', CASE
-          WHEN a.attcollation = 0 THEN 'bytes'
-          WHEN NOT co.collisdeterministic THEN 'equivalence'
-          WHEN co.collname IN ('C', 'POSIX', 'ucs_basic') THEN 'bytes'
-          WHEN co.collname <> 'default' THEN 'language'
-          -- The provider of the database's own collation is told since Postgres 15: libc, ICU, or built in.
-          WHEN d.provider = 'b' THEN CASE WHEN d.locale = 'C' THEN 'bytes' ELSE 'byteorder' END
-          WHEN d.provider <> 'c' OR d.datcollate NOT IN ('C', 'POSIX') THEN 'language'
-          WHEN d.datctype IN ('C', 'POSIX') THEN 'bytes'
-          ELSE 'byteorder' END,
+      'collation', coalesce(co.compares, 'bytes'),
       'comment', pg_catalog.col_description(t.oid, a.attnum)) AS json
   FROM tables t
   JOIN pg_catalog.pg_attribute a ON a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped
   JOIN pg_catalog.pg_type ty ON ty.oid = a.atttypid
-  LEFT JOIN pg_catalog.pg_collation co ON co.oid = a.attcollation
-  CROSS JOIN (
-    SELECT d.datcollate, d.datctype, coalesce(to_jsonb(d) ->> 'datlocprovider', 'c') AS provider,
-           to_jsonb(d) ->> 'datlocale' AS locale
-    FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database()) d
+  LEFT JOIN collations co ON co.oid = a.attcollation
 )
 SELECT json_build_object(
   'tables', coalesce((
@@ -158,10 +160,11 @@ SELECT json_build_object(
         'comment', pg_catalog.obj_description(ty.oid, 'pg_type'),
         'attributes', coalesce((
           SELECT json_agg(json_build_object(
-              'name', a.attname, 'type_oid', a.atttypid::bigint, 'dimensions', a.attndims,
-              'version', concat(a.attnum, '.', a.xmin), 'comment', pg_catalog.col_description(a.attrelid, a.attnum))
+              'number', a.attnum, 'name', a.attname, 'type_oid', a.atttypid::bigint, 'dimensions', a.attndims,
+              'version', concat(a.attnum, '.', a.xmin), 'collation', coalesce(co.compares, 'bytes'),
+              'comment', pg_catalog.col_description(a.attrelid, a.attnum))
             ORDER BY a.attnum)
-          FROM pg_catalog.pg_attribute a
+          FROM pg_catalog.pg_attribute a LEFT JOIN collations co ON co.oid = a.attcollation
           WHERE ty.typtype = 'c' AND a.attrelid = ty.typrelid AND a.attnum > 0 AND NOT a.attisdropped), '[]'),
         'labels', coalesce((
           SELECT json_agg(json_build_object('label', e.enumlabel, 'version', concat(e.oid, '.', e.xmin)) ORDER BY e.enumsortorder)

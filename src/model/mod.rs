@@ -16,7 +16,7 @@ pub use aggregates::Aggregate;
 pub use catalog::{Reading, load, read};
 pub use functions::{Absence, Argument, Effect, Function, Returned};
 pub use kinds::{Bound, Kind, Printed, is_orderable};
-pub use types::{Attribute, CompositeType};
+pub use types::CompositeType;
 
 use std::collections::HashMap;
 
@@ -75,6 +75,14 @@ impl Model {
     /// The enum with this index.
     pub fn enum_type(&self, id: EnumId) -> &EnumType {
         &self.enums[id.0]
+    }
+
+    /// A part of the values of a kind, by its index; `None` where the kind has no such part.
+    pub fn part(&self, kind: &Kind, index: usize) -> Option<&Column> {
+        match kind {
+            Kind::Composite(id) => self.composite(*id).attributes.get(index),
+            _ => None,
+        }
     }
 
     /// The composite type with this index.
@@ -262,7 +270,7 @@ impl TableNames {
     }
 }
 
-/// One column, for as long as its name and the meaning of its values are the same.
+/// One column, for as long as its name and the meaning of its values are the same; or a part of a composite type.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Column {
     /// `pg_attribute.attnum`.

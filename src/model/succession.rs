@@ -2,9 +2,7 @@
 //! before it: what is still the same keeps its id, what is gone stays as memory, what is new or altered comes last.
 //! So whatever holds an id (rows, filters, selections) stays right without being touched.
 
-use super::{
-    Attribute, Column, ColumnId, CompositeId, EnumId, Function, Join, Kind, Model, Returned, Table, TableId, Through,
-};
+use super::{Column, ColumnId, CompositeId, EnumId, Function, Join, Kind, Model, Returned, Table, TableId, Through};
 
 impl Model {
     /// `fresh` with the ids of this model; `None` if it says the same.
@@ -88,8 +86,8 @@ impl Model {
             }
             (Kind::Composite(CompositeId(known)), Kind::Composite(CompositeId(id))) => {
                 let (known, fresh) = (&self.composites[*known], &next.composites[*id]);
-                let same_part = |(known, fresh): (&Attribute, &Attribute)| {
-                    (&known.field, &known.version) == (&fresh.field, &fresh.version)
+                let same_part = |(known, fresh): (&Column, &Column)| {
+                    (&known.field, &known.version, known.collation) == (&fresh.field, &fresh.version, fresh.collation)
                         && self.same_kind(&known.kind, next, &fresh.kind)
                 };
                 known.oid == fresh.oid

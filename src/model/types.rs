@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::assemble::description;
 use super::names::{self, Scope};
-use super::{Collation, CompositeId, EnumId, EnumType, EnumValue, Kind};
+use super::{Collation, Column, CompositeId, EnumId, EnumType, EnumValue, Kind, Writing};
 use crate::sql::QualifiedName;
 
 /// Postgres' own limit of an array's dimensions: <https://www.postgresql.org/docs/current/limits.html>.
@@ -33,10 +33,12 @@ pub(super) struct CatalogType {
 
 #[derive(Deserialize)]
 struct CatalogAttribute {
+    number: i16,
     name: String,
     type_oid: u32,
     dimensions: usize,
     version: String,
+    collation: Collation,
     comment: Option<String>,
 }
 
@@ -76,23 +78,15 @@ pub struct CompositeType {
     pub type_name: String,
     /// Its SQL comment.
     pub comment: Option<String>,
-    /// Its parts, in the order of its text.
-    pub attributes: Vec<Attribute>,
+    /// Its parts, in the order of its text: Postgres has them as columns, too.
+    pub attributes: Vec<Column>,
 }
 
-/// One part of a composite type.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Attribute {
-    /// Name in SQL.
-    pub name: String,
-    /// Name in GraphQL.
-    pub field: String,
-    /// What its values are.
-    pub kind: Kind,
-    /// Which version of its row in `pg_attribute` this is: another one whenever it was altered.
-    pub version: String,
-    /// Its SQL comment.
-    pub comment: Option<String>,
+impl CompositeType {
+    /// The index of the part with this name in GraphQL.
+    pub fn attribute_by_field(&self, field: &str) -> Option<usize> {
+        self.attributes.iter().position(|attribute| attribute.field == field)
+    }
 }
 
 /// The types of a database.
@@ -134,10 +128,13 @@ impl<'a> Types<'a> {
         this
     }
 
-    fn attributes(&self, oid: u32, clashes: &mut Vec<String>) -> Vec<Attribute> {
+    fn attributes(&self, oid: u32, clashes: &mut Vec<String>) -> Vec<Column> {
         let Some(entry) = self.by_oid.get(&oid) else { return Vec::new() };
         let mut fields = Scope::default();
-        let attribute = |attribute: &CatalogAttribute| Attribute {
+        let attribute = |attribute: &CatalogAttribute| Column {
+            number: attribute.number,
+            version: attribute.version.clone(),
+            type_oid: attribute.type_oid,
             name: attribute.name.clone(),
             field: fields.take(
                 &names::field(&attribute.name),
@@ -145,8 +142,18 @@ impl<'a> Types<'a> {
                 &format!("part {}.\"{}\"", entry.name.quoted(), attribute.name),
             ),
             kind: self.kind(attribute.type_oid, attribute.dimensions),
-            version: attribute.version.clone(),
+            sql_type: self.name(attribute.type_oid),
+            base_type: self.name(self.base(attribute.type_oid)),
+            array_type: self.array_name(self.base(attribute.type_oid)),
+            operators: self.operators(attribute.type_oid),
+            not_null: false,
+            has_default: false,
+            writing: Writing::Free,
+            collation: self.collation(attribute.type_oid, attribute.collation),
             comment: description(attribute.comment.as_deref()),
+            omitted: false,
+            dropped: false,
+            generation: 0,
         };
         entry.attributes.iter().map(attribute).collect()
     }
@@ -249,7 +256,7 @@ fn composite_type(entry: &CatalogType, scope: &mut Scope, clashes: &mut Vec<Stri
     CompositeType {
         oid: entry.oid,
         sql: entry.name.clone(),
-        type_name: named(entry, &["", "Input", "Filter", "ListFilter"], scope, clashes, &what),
+        type_name: named(entry, &["", "Input", "Filter", "PartsFilter", "ListFilter"], scope, clashes, &what),
         comment: description(entry.comment.as_deref()),
         attributes: Vec::new(),
     }

@@ -1,10 +1,10 @@
-//! The types for the values of composite types: to read them, part by part, and to give them.
+//! The types for the values of composite types: to read them, part by part, to give them, and to filter by their parts.
 
-use async_graphql::dynamic::{InputObject, InputValue, Object};
+use async_graphql::dynamic::{InputObject, InputValue, Object, TypeRef};
 
 use super::build::{Builder, constant};
 use super::meaning::Meaning;
-use super::scalars::{input_type, value_type};
+use super::scalars::{filter_name, input_type, value_type};
 use crate::model::{CompositeType, Model};
 
 pub(super) fn register(schema: &mut Builder, model: &Model) {
@@ -39,4 +39,13 @@ fn input(schema: &mut Builder, model: &Model, composite: &CompositeType) {
         object = object.field(value);
     }
     schema.register(object);
+}
+
+/// `AddressPartsFilter`.
+pub(super) fn parts_filter(model: &Model, composite: &CompositeType) -> InputObject {
+    let filter = InputObject::new(format!("{}PartsFilter", composite.type_name))
+        .description("Conditions on the parts of one value; all of those given must hold.");
+    composite.attributes.iter().fold(filter, |filter, attribute| {
+        filter.field(InputValue::new(&attribute.field, TypeRef::named(filter_name(model, &attribute.kind))))
+    })
 }

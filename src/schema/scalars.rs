@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use async_graphql::dynamic::{Enum, EnumItem, InputObject, InputValue, Object, Scalar, TypeRef};
 
 use super::build::{Builder, constant};
+use super::composites;
 use super::meaning::{ConnectionField, Meaning};
 use crate::filter::{Operand, Operator};
 use crate::model::{Aggregate, Kind, Model};
@@ -97,7 +98,8 @@ pub(super) fn register(schema: &mut Builder, model: &Model) {
     // What no column has is left out, as introspection leaves it out; positions and cursors are always there.
     let parts = model.composites.iter().flat_map(|composite| &composite.attributes).map(|attribute| &attribute.kind);
     let computed = kinds.iter().flat_map(|kind| Aggregate::ALL.into_iter().filter_map(|of| of.result(kind)));
-    let between = kinds.iter().filter_map(Kind::between);
+    let filtered = with_parts(model, &kinds);
+    let between = filtered.iter().filter_map(Kind::between);
     let given = kinds.iter().chain(parts).cloned().chain(computed).chain(between);
     let names: HashSet<String> = given.map(|kind| element_name(model, &kind)).collect();
     let used = |name: &str| matches!(name, "Cursor" | "Sequence" | "DateTime") || names.contains(name);
@@ -121,9 +123,12 @@ pub(super) fn register(schema: &mut Builder, model: &Model) {
     ));
     page_info(schema);
     let mut done = HashSet::new();
-    for kind in kinds {
+    for kind in filtered {
         if done.insert(filter_name(model, &kind)) {
             schema.register(filter(model, &kind));
+            if let Kind::Composite(id) = kind {
+                schema.register(composites::parts_filter(model, model.composite(id)));
+            }
         }
     }
     for entry in &model.enums {
@@ -146,6 +151,21 @@ fn kinds(model: &Model) -> Vec<Kind> {
         }
     }
     kinds
+}
+
+/// These kinds, and those of the parts of composite types among them, which can be filtered by, too.
+fn with_parts(model: &Model, kinds: &[Kind]) -> Vec<Kind> {
+    let mut all = kinds.to_vec();
+    let mut next = 0;
+    while let Some(kind) = all.get(next) {
+        if let Kind::Composite(id) = kind {
+            let parts = model.composite(*id).attributes.iter().map(|attribute| &attribute.kind);
+            let new: Vec<Kind> = parts.filter(|kind| !all.contains(kind)).cloned().collect();
+            all.extend(new);
+        }
+        next += 1;
+    }
+    all
 }
 
 fn enumeration(name: &str, description: &str, items: &[(&str, &str)]) -> Enum {
@@ -227,6 +247,7 @@ fn filter(model: &Model, kind: &Kind) -> InputObject {
             Operand::Values => TypeRef::named_nn_list(input_name(model, kind)),
             Operand::Text => TypeRef::named("String"),
             Operand::Texts => TypeRef::named_nn_list("String"),
+            Operand::Parts => TypeRef::named(format!("{}PartsFilter", element_name(model, kind))),
             Operand::Between => input_type(model, &kind.between().unwrap_or(Kind::Opaque), false),
         };
         filter.field(InputValue::new(operator.field(), ty).description(operator.description(kind)))

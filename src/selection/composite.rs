@@ -1,8 +1,8 @@
 //! Which parts of a composite value? Printed as SQL and written from its text, both to the same bytes.
 
-use super::{json_expression, record, write_selected, write_string};
+use super::{json_expression, write_selected, write_string};
 use crate::model::{CompositeType, Kind, Model};
-use crate::sql::Statement;
+use crate::sql::{Statement, record_parts};
 
 /// What was selected of a value of a composite type, in the order of the selection.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
@@ -94,7 +94,7 @@ pub(super) fn write_json(
     text: &str,
     json: &mut Vec<u8>,
 ) {
-    let parts = record::parts(text);
+    let parts = record_parts(text);
     json.push(b'{');
     for (index, (key, field)) in selection.fields.iter().enumerate() {
         if index > 0 {

@@ -31,10 +31,37 @@ fn quoted(text: &str) -> Option<(String, &str)> {
     None
 }
 
+/// The texts of the parts of `(1,"a ""b""",)`; `None` is NULL.
+/// <https://www.postgresql.org/docs/current/rowtypes.html#ROWTYPES-IO-SYNTAX>
+pub fn record_parts(text: &str) -> Vec<Option<String>> {
+    let text = text.strip_prefix('(').and_then(|text| text.strip_suffix(')')).unwrap_or(text);
+    let mut parts = Vec::new();
+    let mut part: Option<String> = None;
+    let mut in_quotes = false;
+    let mut characters = text.chars().peekable();
+    while let Some(character) = characters.next() {
+        match character {
+            ',' if !in_quotes => parts.push(part.take()),
+            // Doubled within quotes it stands for itself.
+            '"' if in_quotes && characters.peek() == Some(&'"') => {
+                part.get_or_insert_default().extend(characters.next());
+            }
+            '"' => {
+                in_quotes = !in_quotes;
+                part.get_or_insert_default();
+            }
+            '\\' => part.get_or_insert_default().extend(characters.next()),
+            other => part.get_or_insert_default().push(other),
+        }
+    }
+    parts.push(part);
+    parts
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sql::hstore_literal;
+    use crate::sql::{hstore_literal, record_literal};
 
     fn entry(key: &str, value: Option<&str>) -> (String, Option<String>) {
         (key.to_owned(), value.map(str::to_owned))
@@ -53,5 +80,14 @@ mod tests {
         for (text, wanted) in [("", vec![]), ("\"a\"=>", vec![entry("a", None)]), ("\"a", vec![])] {
             assert_eq!(hstore_entries(text), wanted);
         }
+    }
+
+    #[test]
+    fn parts_are_read_as_they_were_written() {
+        let some = |text: &str| Some(text.to_owned());
+        assert_eq!(record_parts(r#"(1,"a ""b"" \\",,"")"#), [some("1"), some("a \"b\" \\"), None, some("")]);
+        assert_eq!(record_parts("()"), [None]);
+        let nasty = [some("(,)"), None, some("\"\\"), some(""), some("{\"a\"}")];
+        assert_eq!(record_parts(&record_literal(&nasty)), nasty);
     }
 }

@@ -117,6 +117,112 @@ async fn composite_values_are_compared_as_a_whole_and_checked_by_postgres() {
     assert_eq!(whole["errors"][0]["extensions"]["code"], "GRAPHQL_VALIDATION_FAILED");
 }
 
+/// Rows beside the one of [`CREATE`]: no value, values of nothing but nulls, values like those there.
+const SHOPS: &str = r#"INSERT INTO shop (id, main, others, home) VALUES
+    (2, NULL, NULL, NULL), (3, '(,,,,,)', '{}', '(,,,,,)'), (4, '(Lane,8010,"(,)",2026-02-01,{},)', NULL, '(Hill,,,,,)'),
+    (5, '("",,"(47.07,15.43)",,"{x,""a,b""}","{""a"": 2}")', '{NULL,"(Hill,,,,,)"}', '(Dale,1,,,{a},)')"#;
+
+/// A filter, and the same in SQL.
+const CONDITIONS: [(&str, &str); 18] = [
+    (r#"main: {parts: {street: {startsWith: "Lane"}}}"#, "(main).street LIKE 'Lane%'"),
+    (r#"main: {parts: {street: {eq: ""}}}"#, "(main).street = ''"),
+    (r#"main: {parts: {zipCode: {isNull: true}}}"#, r#"(main)."zip code" IS NULL"#),
+    (
+        r#"main: {parts: {zipCode: {isNull: false}, since: {gt: "2026-01-31"}}}"#,
+        r#"(main)."zip code" IS NOT NULL AND (main).since > '2026-01-31'"#,
+    ),
+    (r#"main: {parts: {spot: {isNull: true}}}"#, "(main).spot IS NOT DISTINCT FROM NULL"),
+    (r#"main: {parts: {spot: {parts: {latitude: {gte: "48.2"}}}}}"#, "((main).spot).latitude >= 48.2"),
+    (r#"main: {parts: {spot: {parts: {longitude: {isNull: true}}}}}"#, "((main).spot).longitude IS NULL"),
+    (
+        r#"main: {parts: {spot: {in: [{latitude: "48.20", longitude: 16.5}, {}]}}}"#,
+        "(main).spot::text IN ('(48.20,16.5)', '(,)')",
+    ),
+    (r#"main: {parts: {tags: {contains: ["a,b"]}}}"#, r#"(main).tags @> '{"a,b"}'"#),
+    (r#"main: {parts: {notes: {hasKey: "a"}}}"#, "(main).notes ? 'a'"),
+    (r#"main: {parts: {}}"#, "true"),
+    (r#"not: {main: {parts: {street: {eq: ""}}}}"#, "NOT ((main).street = '')"),
+    (
+        r#"home: {parts: {street: {in: ["Hill", "Dale"]}, tags: {isNull: true}}}"#,
+        "(home).street IN ('Hill', 'Dale') AND (home).tags IS NULL",
+    ),
+    (r#"home: {in: [{street: "Hill"}, {}]}"#, "home::text IN ('(Hill,,,,,)', '(,,,,,)')"),
+    (r#"home: {notIn: [{street: "Hill"}]}"#, "home::text NOT IN ('(Hill,,,,,)')"),
+    (r#"others: {contains: [{street: "Hill"}]}"#, "others::text[] @> ARRAY['(Hill,,,,,)']"),
+    (r#"others: {containedBy: [{street: "Hill"}]}"#, "others::text[] <@ ARRAY['(Hill,,,,,)']"),
+    (
+        r#"others: {overlaps: [null, {street: "Hill"}, {street: "", zipCode: null}]}"#,
+        r#"others::text[] && ARRAY[NULL, '(Hill,,,,,)', '("",,,,,)']"#,
+    ),
+];
+
+#[tokio::test]
+async fn composite_values_are_found_and_followed_by_their_parts() {
+    let target = Target::serving(TABLES, &FLAGS).await;
+    target.data(&format!("{CREATE} {{ id }} }}")).await;
+    run(&target, SHOPS).await;
+    let mut client = Client::ready(&target.server.base).await;
+    for (number, (filter, condition)) in CONDITIONS.into_iter().enumerate() {
+        let wanted = target.ask(&format!("SELECT id::text FROM shop WHERE {condition} ORDER BY id")).await;
+        let wanted: Vec<Value> = wanted.iter().map(|id| json!({ "id": id.parse::<i32>().expect("an id") })).collect();
+        assert!(!wanted.is_empty(), "{filter} finds nothing");
+        let found = target.data(&format!("{{ shops(where: {{{filter}}}) {{ nodes {{ id }} }} }}")).await;
+        assert_eq!(found["shops"]["nodes"], json!(wanted), "{filter}");
+        let id = number.to_string();
+        let query = format!("subscription {{ shops(where: {{{filter}}}) {{ changes {{ key {{ id }} }} }} }}");
+        client.subscribe(&id, &query).await;
+        let copied: Vec<Value> = wanted.iter().map(|key| json!({ "key": key })).collect();
+        assert_eq!(client.expect("next", &id).await["data"]["shops"]["changes"], json!(copied), "{filter}");
+        client.complete(&id).await;
+    }
+
+    // A part alone takes a row out of what is followed, or back into it.
+    let query = r#"subscription { shops(where: {main: {parts: {spot: {parts: {latitude: {lt: "48"}}}, tags: {contains: "x"}}}}) {
+        changes { op key { id } } } }"#;
+    client.subscribe("follow", query).await;
+    client.expect("next", "follow").await;
+    for (change, op) in [
+        ("main.spot.latitude = 48", "DELETE"),
+        ("main.spot.latitude = 47.999", "PUT"),
+        ("main.tags = '{X}'", "DELETE"),
+        ("main.tags = '{X,x}'", "PUT"),
+        ("main = NULL", "DELETE"),
+    ] {
+        let update = format!("UPDATE shop SET {change} WHERE id = 5");
+        raw_sql(AssertSqlSafe(update)).execute(&target.pool).await.expect("a change");
+        let changes = client.expect("next", "follow").await["data"]["shops"]["changes"].take();
+        assert_eq!(changes, json!([{ "op": op, "key": { "id": 5 } }]), "{change}");
+    }
+}
+
+#[tokio::test]
+async fn what_only_the_database_can_tell_of_a_part_is_refused_by_name() {
+    let target = Target::serving(TABLES, &FLAGS).await;
+    let mut client = Client::ready(&target.server.base).await;
+    for (number, (filter, named)) in [
+        ("{parts: {notes: {contains: {a: 1}}}}", "`main: {parts: {notes: {contains: …}}}`"),
+        ("{parts: {street: {regex: \"^a\"}}}", "`main: {parts: {street: {regex: …}}}`"),
+        ("{parts: {spot: {ne: {}}, notes: {eq: 1}}}", "`main: {parts: {notes: {eq: …}}}`"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        target.data(&format!("{{ shops(where: {{main: {filter}}}) {{ nodes {{ id }} }} }}")).await;
+        let id = number.to_string();
+        client.subscribe(&id, &format!("subscription {{ shops(where: {{main: {filter}}}) {{ sequence }} }}")).await;
+        let errors = client.expect("error", &id).await;
+        assert_eq!(errors[0]["extensions"]["code"], "UNSUPPORTED", "{filter}: {errors}");
+        assert!(errors[0]["message"].as_str().is_some_and(|message| message.contains(named)), "{filter}: {errors}");
+    }
+    for wrong in ["parts: null", "parts: {street: null}", "parts: {street: {eq: null}}"] {
+        let code = target.code(&format!("{{ shops(where: {{main: {{{wrong}}}}}) {{ nodes {{ id }} }} }}")).await;
+        assert_eq!(code, "BAD_USER_INPUT", "{wrong}");
+    }
+    // Without a condition every row would be deleted.
+    let code = target.code("mutation { deleteShops(where: {main: {parts: {}}}) { count } }").await;
+    assert_eq!(code, "BAD_USER_INPUT");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_altered_type_is_another_value() {
     let target = Target::serving(TABLES, &FLAGS).await;

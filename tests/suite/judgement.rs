@@ -5,11 +5,11 @@ use std::time::Duration;
 use everwire::error::Code;
 use everwire::filter::judge::{Judge, needs_canonical};
 use everwire::filter::{Filter, Keys, Match, Operator, Test};
-use everwire::model::{self, Column, ColumnId, Model, Table};
+use everwire::model::{self, Column, ColumnId, Kind, Model, Table};
 use everwire::request;
 use everwire::sql::Statement;
 use rand::rngs::StdRng;
-use rand::seq::IndexedRandom;
+use rand::seq::{IndexedRandom, IteratorRandom};
 use rand::{Rng, SeedableRng};
 use sqlx::postgres::{PgConnectOptions, PgRow};
 use sqlx::{AssertSqlSafe, PgPool, Row, ValueRef, raw_sql};
@@ -213,6 +213,8 @@ const COLUMNS: &[(&str, &[&str])] = &[
     ("int_array_domain", &["{}", "{1}", "{1,2}"]),
     ("\"char\"", &["a", "b", "A", "ab", ""]),
     ("pair", &["(1,)", "(1,a)", "(,)"]),
+    ("pair_domain", &["(1,)", "(2,\"a \"\"b\"\" \\\\\")", "(,)"]),
+    ("pair[]", &["{}", "{\"(1,)\"}", "{\"(1,a)\",NULL}", "{NULL}", "{\"(1,)\",\"(1,a)\",\"(,)\"}"]),
     (
         "jsonb",
         &[
@@ -247,7 +249,7 @@ const COLUMNS: &[(&str, &[&str])] = &[
 ];
 
 const PREPARE: &str = "CREATE TYPE mood AS ENUM ('low', 'NULL', 'high'); ALTER TYPE mood ADD VALUE 'a,b' BEFORE 'high'; \
-     CREATE TYPE pair AS (a int, b text); CREATE SCHEMA extensions; \
+     CREATE TYPE pair AS (a int, b text); CREATE DOMAIN pair_domain AS pair; CREATE SCHEMA extensions; \
      CREATE EXTENSION citext SCHEMA extensions; CREATE EXTENSION hstore SCHEMA extensions; \
      CREATE DOMAIN tags AS extensions.hstore; \
      CREATE DOMAIN price AS numeric(10,2); CREATE DOMAIN tiny AS int CHECK (VALUE < 100); CREATE DOMAIN inet_domain AS inet; \
@@ -259,23 +261,42 @@ async fn fill(pool: &PgPool, random: &mut StdRng) {
         raw_sql(AssertSqlSafe(statement)).execute(pool).await.expect("a type");
     }
     let columns: Vec<String> = COLUMNS.iter().enumerate().map(|(n, (ty, _))| format!("c{n} {ty}")).collect();
-    let create = format!("CREATE TABLE judged (id integer PRIMARY KEY, {})", columns.join(", "));
+    let columns = columns.join(", ");
+    // All of them are parts of a value, too, and that is a part of another.
+    let create = format!(
+        "CREATE TYPE whole AS ({columns}); CREATE TYPE deep AS (number integer, whole whole); CREATE DOMAIN deeper AS deep; \
+         CREATE TABLE judged (id integer PRIMARY KEY, {columns}, whole whole, deep deeper)"
+    );
     raw_sql(AssertSqlSafe(create)).execute(pool).await.expect("a table");
     let rows: Vec<String> = (0..ROWS)
         .map(|id| {
-            let values: Vec<String> = COLUMNS.iter().map(|(_, values)| literal(values, random)).collect();
-            format!("({id}, {})", values.join(", "))
+            let (whole, part) = (whole(random), whole(random));
+            let number = literal(&["0", "1"], random);
+            let deep = nullable(format!("ROW({number}, {part})::deep"), random);
+            format!("({id}, {}, {whole}, {deep})", literals(random))
         })
         .collect();
     let insert = format!("INSERT INTO judged VALUES {}", rows.join(", "));
     raw_sql(AssertSqlSafe(insert)).execute(pool).await.expect("rows");
 }
 
+/// A value of each of the columns.
+fn literals(random: &mut StdRng) -> String {
+    COLUMNS.iter().map(|(_, values)| literal(values, random)).collect::<Vec<_>>().join(", ")
+}
+
+fn whole(random: &mut StdRng) -> String {
+    let values = literals(random);
+    nullable(format!("ROW({values})::whole"), random)
+}
+
 fn literal(values: &[&str], random: &mut StdRng) -> String {
-    if random.random_ratio(1, 5) {
-        return "NULL".to_owned();
-    }
-    format!("'{}'", value(values, random).replace('\'', "''"))
+    let value = value(values, random).replace('\'', "''");
+    nullable(format!("'{value}'"), random)
+}
+
+fn nullable(value: String, random: &mut StdRng) -> String {
+    if random.random_ratio(1, 5) { "NULL".to_owned() } else { value }
 }
 
 /// One of the values, or text where there are none.
@@ -293,26 +314,42 @@ fn pattern(random: &mut StdRng) -> String {
     (0..random.random_range(0..5)).filter_map(|_| PARTS.choose(random).copied()).collect()
 }
 
-fn filter(table: &Table, depth: usize, random: &mut StdRng) -> Filter {
+fn filter(model: &Model, table: &Table, depth: usize, random: &mut StdRng) -> Filter {
     let several = |random: &mut StdRng| {
         let count = random.random_range(0..4);
-        (0..count).map(|_| filter(table, depth - 1, random)).collect()
+        (0..count).map(|_| filter(model, table, depth - 1, random)).collect()
     };
     match random.random_range(0..if depth == 0 { 1 } else { 6 }) {
         3 => Filter::All(several(random)),
         4 => Filter::Any(several(random)),
-        5 => Filter::Not(Box::new(filter(table, depth - 1, random))),
+        5 => Filter::Not(Box::new(filter(model, table, depth - 1, random))),
         _ => {
-            let id = ColumnId(random.random_range(1..table.columns.len()));
-            Filter::Test(id, test(table.column(id), COLUMNS[id.0 - 1].1, random))
+            let parted = COLUMNS.len() + 1..table.columns.len();
+            let id = if random.random_ratio(1, 3) { parted } else { 1..table.columns.len() };
+            let id = ColumnId(random.random_range(id));
+            Filter::Test(id, test(model, table.column(id), random))
         }
     }
 }
 
+/// The values of a column, or of a part; none where any text will do.
+fn pool(column: &Column) -> &'static [&'static str] {
+    let number = column.name.get(1..).and_then(|number| number.parse::<usize>().ok());
+    match (number, &column.kind) {
+        (Some(number), _) => COLUMNS[number].1,
+        (None, Kind::Int) => &["-1", "0", "1"],
+        (None, _) => &[],
+    }
+}
+
 /// A test that the column's filter offers.
-fn test(column: &Column, values: &[&str], random: &mut StdRng) -> Test {
+fn test(model: &Model, column: &Column, random: &mut StdRng) -> Test {
     const KEYS: [&str; 6] = ["a", "b", "é", "x\"y", "1", ""];
-    let operators = Operator::offered(&column.kind);
+    let values = pool(column);
+    let mut operators = Operator::offered(&column.kind);
+    if matches!(column.kind, Kind::Composite(_)) && values.is_empty() {
+        operators = vec![Operator::IsNull, Operator::Parts, Operator::Parts, Operator::Parts];
+    }
     let key = |random: &mut StdRng| (*KEYS.choose(random).expect("a key")).to_owned();
     let operands = |random: &mut StdRng| (0..random.random_range(0..4)).map(|_| value(values, random)).collect();
     match *operators.choose(random).expect("an operator") {
@@ -330,19 +367,23 @@ fn test(column: &Column, values: &[&str], random: &mut StdRng) -> Test {
         Operator::Path => Test::Path("$.a".to_owned()),
         Operator::Place(placement) => Test::Place(placement, value(values, random)),
         Operator::Matches => Test::Matches(value(&[], random)),
+        Operator::Parts => {
+            let index =
+                (0..200).filter(|index| model.part(&column.kind, *index).is_some()).choose(random).expect("a part");
+            let part = model.part(&column.kind, index).expect("this part");
+            Test::Part(index, Box::new(test(model, part, random)))
+        }
     }
 }
 
 /// The filters with their operands as Postgres puts them out, where the judge cannot tell by itself.
-async fn canonical(pool: &PgPool, table: &Table, mut filters: Vec<Filter>) -> Vec<Filter> {
+async fn canonical(pool: &PgPool, model: &Model, table: &Table, mut filters: Vec<Filter>) -> Vec<Filter> {
     let mut sql = Statement::new();
     sql.keyword("SELECT ARRAY[NULL");
     for filter in &mut filters {
-        filter.operands_mut(&mut |id, operand| {
-            if needs_canonical(&table.column(id).kind) {
-                sql.keyword(", pg_catalog.concat(")
-                    .bind(Some(operand.clone()), &table.column(id).base_type)
-                    .keyword(")");
+        filter.operands_mut(model, table, &mut |column, operand| {
+            if needs_canonical(&column.kind) {
+                sql.keyword(", pg_catalog.concat(").bind(Some(operand.clone()), &column.base_type).keyword(")");
             }
         });
     }
@@ -351,8 +392,8 @@ async fn canonical(pool: &PgPool, table: &Table, mut filters: Vec<Filter>) -> Ve
     let texts: Vec<Option<String>> = row.get(0);
     let mut texts = texts.into_iter().flatten();
     for filter in &mut filters {
-        filter.operands_mut(&mut |id, operand| {
-            if needs_canonical(&table.column(id).kind) {
+        filter.operands_mut(model, table, &mut |column, operand| {
+            if needs_canonical(&column.kind) {
                 *operand = texts.next().expect("an operand");
             }
         });
@@ -409,16 +450,17 @@ async fn a_filter_means_the_same_to_the_database_and_to_the_judge() {
     // As the log has them: simple queries give the text of the output functions.
     let rows = raw_sql("SELECT * FROM judged ORDER BY id").fetch_all(&pool).await.expect("rows");
     let rows: Vec<Vec<Option<String>>> = rows.iter().map(texts).collect();
-    let (mut judged, mut passed, mut wrong) = (0, 0, Vec::new());
+    let (mut judged, mut passed, mut parts, mut wrong) = (0, 0, 0, Vec::new());
     for _ in 0..ROUNDS {
         // Every third is one test alone, so that what is refused of one column hides nothing of the others.
-        let filters = (0..FILTERS).map(|number| filter(table, number % 3, &mut random)).collect();
-        let judges = judges(&model, table, canonical(&pool, table, filters).await);
+        let filters = (0..FILTERS).map(|number| filter(&model, table, number % 3, &mut random)).collect();
+        let judges = judges(&model, table, canonical(&pool, &model, table, filters).await);
         for (row, verdicts) in rows.iter().zip(verdicts(&pool, &model, table, &judges).await) {
             for ((filter, judge), truth) in judges.iter().zip(verdicts) {
                 let verdict = judge.passes(&|column: ColumnId| row[column.0].as_deref());
                 judged += 1;
                 passed += usize::from(verdict);
+                parts += usize::from(verdict && matches!(filter, Filter::Test(_, Test::Part(..))));
                 if verdict != truth {
                     wrong.push(format!("judge {verdict}: {filter:?}\n  {}", values(table, filter, row)));
                 }
@@ -429,13 +471,11 @@ async fn a_filter_means_the_same_to_the_database_and_to_the_judge() {
     wrong.truncate(20);
     assert!(wrong.is_empty(), "filters are judged otherwise than by Postgres:\n{}", wrong.join("\n"));
     assert!(judged >= 100_000 && passed > judged / 10, "{judged} judged, {passed} passed");
+    assert!(parts > judged / 100, "{judged} judged, {parts} passed by a part");
 }
 
 /// The columns of a row that a filter speaks of.
 fn values(table: &Table, filter: &Filter, row: &[Option<String>]) -> String {
-    let value = |id: ColumnId| {
-        let ty = COLUMNS[id.0 - 1].0;
-        format!("{} {ty} {:?}", table.column(id).name, row[id.0])
-    };
+    let value = |id: ColumnId| format!("{} {} {:?}", table.column(id).name, table.column(id).sql_type.name, row[id.0]);
     filter.columns().into_iter().map(value).collect::<Vec<_>>().join("; ")
 }

@@ -212,7 +212,8 @@ fn constant(filter: &Filter) -> Option<bool> {
             | Test::Keys(..)
             | Test::Path(_)
             | Test::Place(..)
-            | Test::Matches(_),
+            | Test::Matches(_)
+            | Test::Part(..),
         ) => None,
         Filter::Related(_, quantifier, filter) => match (quantifier, constant(filter)) {
             (Quantifier::Some, Some(false)) => Some(false),
