@@ -230,7 +230,7 @@ fn read_test(model: &Model, column: &Column, operator: Operator, input: &Input) 
         Operator::In => Test::In(several(&column.kind)?),
         Operator::NotIn => Test::NotIn(several(&column.kind)?),
         Operator::Match(how) => Test::Match(how, one(&Kind::String)?),
-        Operator::Contain(containment) => Test::Contain(containment, one(&column.kind)?),
+        Operator::Contain(containment) => Test::Contain(containment, one(&column.kind.flattened())?),
         Operator::Keys(keys) => Test::Keys(keys, several(&Kind::String)?),
         Operator::Path => Test::Path(one(&Kind::String)?),
         Operator::Place(Placement::Contains) => {

@@ -181,8 +181,9 @@ fn compile_value(model: &Model, id: ColumnId, column: &Column, test: &Test) -> R
         },
         Test::Contain(containment, operand) => match &column.kind {
             Kind::Array(element) => {
+                let element = element.element();
                 let elements = elements::read(element, operand).ok_or_else(|| unread(operand))?;
-                Node::Contain(id, (**element).clone(), *containment, elements)
+                Node::Contain(id, element.clone(), *containment, elements)
             }
             Kind::HStore => Node::Entries(id, *containment, entries::read(operand)),
             _ => return Err(unjudged(test)),

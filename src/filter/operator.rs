@@ -122,6 +122,8 @@ pub enum Operand {
     Texts,
     /// A value as it can stand between the bounds of the column's ranges.
     Between,
+    /// What such a value can hold: a list without further dimensions for arrays of any.
+    Held,
     /// Filters of the parts of the column's values.
     Parts,
 }
@@ -204,7 +206,10 @@ impl Operator {
                 offered.extend([Keys::One, Keys::Any, Keys::All].map(Self::Keys));
             }
             // Of other elements Postgres may not know which are equal.
-            Kind::Array(element) if is_orderable(element) || matches!(**element, Kind::Jsonb | Kind::Composite(_)) => {
+            Kind::Array(element)
+                if is_orderable(element.element())
+                    || matches!(element.element(), Kind::Jsonb | Kind::HStore | Kind::Composite(_)) =>
+            {
                 offered.extend([Contains, ContainedBy, Overlaps].map(Self::Contain));
             }
             Kind::Printed(Printed::Range(_) | Printed::Multirange(_)) => {
@@ -318,7 +323,8 @@ impl Operator {
         match self {
             Self::IsNull => Operand::Boolean,
             Self::Place(Placement::Contains) => Operand::Between,
-            Self::Compare(_) | Self::Contain(_) | Self::Place(_) => Operand::Value,
+            Self::Compare(_) | Self::Place(_) => Operand::Value,
+            Self::Contain(_) => Operand::Held,
             Self::In | Self::NotIn => Operand::Values,
             Self::Match(_) | Self::Keys(Keys::One) | Self::Path | Self::Matches => Operand::Text,
             Self::Keys(Keys::Any | Keys::All) => Operand::Texts,

@@ -254,6 +254,14 @@ impl Kind {
         }
     }
 
+    /// As an array of one dimension, if it is one of several; else the kind itself.
+    pub fn flattened(&self) -> Self {
+        match self {
+            Self::Array(_) => Self::Array(Box::new(self.element().clone())),
+            other => other.clone(),
+        }
+    }
+
     /// What stands between the bounds of a range, or of several; `None` of all other kinds.
     pub fn between(&self) -> Option<Self> {
         match self {

@@ -244,6 +244,7 @@ fn filter(model: &Model, kind: &Kind) -> InputObject {
         let ty = match operator.operand() {
             Operand::Boolean => TypeRef::named("Boolean"),
             Operand::Value => input_type(model, kind, false),
+            Operand::Held => input_type(model, &kind.flattened(), false),
             Operand::Values => TypeRef::named_nn_list(input_name(model, kind)),
             Operand::Text => TypeRef::named("String"),
             Operand::Texts => TypeRef::named_nn_list("String"),

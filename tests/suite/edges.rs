@@ -54,6 +54,52 @@ async fn lists_within_lists_are_written_as_they_were_declared() {
     }
 }
 
+/// A filter, and the same in SQL.
+const HELD: [(&str, &str); 8] = [
+    ("cells: {contains: [4]}", "cells @> '{4}'"),
+    ("cells: {contains: [4, 1]}", "cells @> '{4,1}'"),
+    ("cells: {contains: []}", "cells @> '{}'"),
+    ("cells: {containedBy: [1, 2, 3, 4]}", "cells <@ '{1,2,3,4}'"),
+    ("cells: {overlaps: [null, 2]}", "cells && '{NULL,2}'"),
+    ("names: {contains: \"a,b\"}", "names @> '{\"a,b\"}'"),
+    ("names: {overlaps: [\"\", \"b\"]}", "names && '{\"\",b}'"),
+    ("prices: {contains: [1.1, \"2\"]}", "prices @> '{1.1,2}'"),
+];
+
+#[tokio::test]
+async fn lists_within_lists_are_found_and_followed_by_what_they_hold() {
+    let target = Target::serving(
+        "CREATE TABLE grid (id int PRIMARY KEY, cells int[][], names text[][][], prices numeric[][]);
+         INSERT INTO grid VALUES (1, '{{1,2},{3,4}}', '{{{\"a,b\"},{b}}}', '{{1.10,2.0}}'), (2, '{{4},{NULL}}', '{{{\"\"}}}', '{{1.1},{2}}'),
+             (3, '{}', '{}', '{}'), (4, NULL, NULL, NULL), (5, '[0:1]={1,4}', '{a,b}', '{2}')",
+        &SILENT,
+    )
+    .await;
+    let mut client = Client::ready(&target.server.base).await;
+    for (number, (filter, condition)) in HELD.into_iter().enumerate() {
+        let wanted = target.ask(&format!("SELECT id::text FROM grid WHERE {condition} ORDER BY id")).await;
+        let wanted: Vec<Value> = wanted.iter().map(|id| json!({ "id": id.parse::<i32>().expect("an id") })).collect();
+        assert!(!wanted.is_empty(), "{filter} finds nothing");
+        let found = target.data(&format!("{{ grids(where: {{{filter}}}) {{ nodes {{ id }} }} }}")).await;
+        assert_eq!(found["grids"]["nodes"], json!(wanted), "{filter}");
+        let id = number.to_string();
+        let query = format!("subscription {{ grids(where: {{{filter}}}) {{ changes {{ key {{ id }} }} }} }}");
+        client.subscribe(&id, &query).await;
+        let copied: Vec<Value> = wanted.iter().map(|key| json!({ "key": key })).collect();
+        assert_eq!(client.expect("next", &id).await["data"]["grids"]["changes"], json!(copied), "{filter}");
+        client.complete(&id).await;
+    }
+    client.subscribe("1", "subscription { grids(where: {cells: {contains: [7, 8]}}) { changes { op } } }").await;
+    client.expect("next", "1").await;
+    for (cells, op) in [("[[7, 8]]", "PUT"), ("[[8], [8]]", "DELETE"), ("[[8], [7]]", "PUT"), ("[]", "DELETE")] {
+        target.data(&format!("mutation {{ patchGrid(id: 3, patch: {{cells: {cells}}}) {{ id }} }}")).await;
+        let changes = client.expect("next", "1").await["data"]["grids"]["changes"].take();
+        assert_eq!(changes, json!([{ "op": op }]), "{cells}");
+    }
+    let code = target.code("{ grids(where: {cells: {contains: [[1]]}}) { nodes { id } } }").await;
+    assert_eq!(code, "GRAPHQL_VALIDATION_FAILED");
+}
+
 #[tokio::test]
 async fn what_a_type_cannot_hold_is_refused_and_leaves_nothing_behind() {
     let tables = "CREATE EXTENSION hstore; CREATE TYPE pair AS (a int, b text);

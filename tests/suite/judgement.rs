@@ -201,7 +201,13 @@ const COLUMNS: &[(&str, &[&str])] = &[
     ("int8range", &["[1,9223372036854775806)", "[1,9223372036854775806]", "(0,2)"]),
     ("int4multirange", &["{}", "{[1,3)}", "{[1,2],[5,7)}", "{[1,3),[5,6]}", "{[1,3),[5,)}", "{(,)}", "{[0,0]}"]),
     ("nummultirange", &["{}", "{[1,3)}", "{[1.0,3)}", "{[1,3)}", "{[1,3],(5,7)}"]),
-    ("integer[][]", &["{}", "{{1,2}}", "{{1},{2}}", "{1,2}"]),
+    ("integer[][]", &["{}", "{{1,2}}", "{{1},{2}}", "{1,2}", "{2}", "{{1,NULL}}", "[0:0][5:6]={{2,3}}"]),
+    ("numeric[][][]", &["{}", "{1.0}", "{1.00,NaN}", "{{{1}},{{NaN}}}", "{{{1.000,NULL},{2,3}}}"]),
+    ("text[][]", &["{}", "{a}", "{{a,\"b,{c}\"},{NULL,\"NULL\"}}", "{{\"NULL\"}}", "{{\"\"},{a}}"]),
+    ("mood[][]", &["{}", "{low}", "{{low,\"NULL\"},{\"a,b\",NULL}}", "{\"NULL\",\"a,b\"}"]),
+    ("pair[][]", &["{}", "{\"(1,)\"}", "{{\"(1,)\",NULL},{\"(1,a)\",\"(,)\"}}"]),
+    ("int_grid_domain", &["{}", "{{1},{2}}", "{1}"]),
+    ("extensions.hstore[]", &["{}", "{a=>1}", "{\"a=>1,b=>2\"}", "{{\"b=>2,a=>1\",NULL},{a=>1,a=>NULL}}"]),
     ("inet[]", &["{192.168.1.1}", "{192.168.1.1/32}", "{}"]),
     ("char(4)[]", &["{ab}", "{\"ab  \"}"]),
     ("int4range[]", &["{\"[1,3)\"}", "{\"[1,2]\"}", "{empty}"]),
@@ -253,7 +259,7 @@ const PREPARE: &str = "CREATE TYPE mood AS ENUM ('low', 'NULL', 'high'); ALTER T
      CREATE EXTENSION citext SCHEMA extensions; CREATE EXTENSION hstore SCHEMA extensions; \
      CREATE DOMAIN tags AS extensions.hstore; \
      CREATE DOMAIN price AS numeric(10,2); CREATE DOMAIN tiny AS int CHECK (VALUE < 100); CREATE DOMAIN inet_domain AS inet; \
-     CREATE DOMAIN int_array_domain AS int[]; \
+     CREATE DOMAIN int_array_domain AS int[]; CREATE DOMAIN int_grid_domain AS int[][]; \
      CREATE COLLATION folded (provider = icu, locale = 'und-u-ks-level2', deterministic = false)";
 
 async fn fill(pool: &PgPool, random: &mut StdRng) {
