@@ -87,9 +87,17 @@ SELECT json_build_object(
         'name', json_build_object('schema', t.nspname, 'name', t.relname),
         'nature', t.relkind,
         'inherited', t.relkind = 'r' AND EXISTS (SELECT FROM pg_catalog.pg_inherits i WHERE i.inhparent = t.oid),
-        -- Of views only those that Postgres itself rewrites, and only if they take all three: 8, 4 and 16.
-        'writable', t.relkind IN ('r', 'p')
-          OR t.relkind = 'v' AND pg_catalog.pg_relation_is_updatable(t.oid, false) & 28 = 28,
+        -- Of views only those that Postgres itself rewrites, of foreign tables those whose wrapper says so; and only if
+        -- they take all three: 8, 4 and 16. Postgres has no answer where there is no wrapper to ask.
+        'writable', CASE
+          WHEN t.relkind IN ('r', 'p') THEN true
+          WHEN t.relkind = 'v' OR t.relkind = 'f' AND EXISTS (
+              SELECT FROM pg_catalog.pg_foreign_table ft
+              JOIN pg_catalog.pg_foreign_server fs ON fs.oid = ft.ftserver
+              JOIN pg_catalog.pg_foreign_data_wrapper w ON w.oid = fs.srvfdw
+              WHERE ft.ftrelid = t.oid AND w.fdwhandler <> 0)
+            THEN pg_catalog.pg_relation_is_updatable(t.oid, false) & 28 = 28
+          ELSE false END,
         'comment', pg_catalog.obj_description(t.oid, 'pg_class'),
         'replica_identity', t.relreplident,
         'owned', pg_catalog.pg_has_role(t.relowner, 'USAGE'),

@@ -192,6 +192,11 @@ impl Table {
         self.writable && !self.key.is_empty()
     }
 
+    /// Whether a row can be put. Of a foreign table Postgres knows no unique index, and so not whether the row is there.
+    pub fn is_put(&self) -> bool {
+        self.is_written() && self.nature != Nature::Foreign
+    }
+
     /// Whether the log tells of it. It knows tables, no views.
     pub fn is_logged(&self) -> bool {
         match self.nature {

@@ -27,19 +27,8 @@ fn one(schema: &mut Builder, model: &Model, id: TableId, table: &Table) {
         .description(format!("Adds a `{name}`."))
         .argument(InputValue::new(&table.names.one, input(table, "Create")));
     schema.mutation(create, &format!("create{name}"), Meaning::Create(id));
-    let put = constant(&format!("put{name}"), TypeRef::named_nn(name))
-        .description(format!("Adds the `{name}`, or replaces the whole of the one with its key: a column that is left out gets its default, or null."))
-        .argument(InputValue::new(&table.names.one, input(table, "Put")))
-        .argument(condition(table));
-    schema.mutation(put, &format!("put{name}"), Meaning::Put(id));
-    for (index, unique) in table.unique_keys.iter().enumerate() {
-        let columns: Vec<String> = unique.columns.iter().map(|id| format!("`{}`", table.column(*id).field)).collect();
-        let columns = columns.join(" and ");
-        let put = constant(&unique.put_field(), TypeRef::named_nn(name))
-            .description(format!("Adds the `{name}`, or replaces the whole of the one with this {columns}, which must be given: a column that is left out gets its default, or null; only the key stays unless it is given."))
-            .argument(InputValue::new(&table.names.one, input(table, "Create")))
-            .argument(condition(table));
-        schema.mutation(put, &unique.put_field(), Meaning::PutByUnique(id, index));
+    if table.is_put() {
+        put_one(schema, id, table);
     }
     let mut patch = constant(&format!("patch{name}"), TypeRef::named(name)).description(format!(
         "Changes only the parts of a `{name}` that are given; null clears a part. Null if there is no such row."
@@ -55,6 +44,24 @@ fn one(schema: &mut Builder, model: &Model, id: TableId, table: &Table) {
     patch = changes(patch, table).argument(condition(table));
     schema.mutation(patch, &format!("patch{name}"), Meaning::Patch(id));
     schema.mutation(delete.argument(condition(table)), &format!("delete{name}"), Meaning::Delete(id));
+}
+
+fn put_one(schema: &mut Builder, id: TableId, table: &Table) {
+    let name = &table.names.type_name;
+    let put = constant(&format!("put{name}"), TypeRef::named_nn(name))
+        .description(format!("Adds the `{name}`, or replaces the whole of the one with its key: a column that is left out gets its default, or null."))
+        .argument(InputValue::new(&table.names.one, input(table, "Put")))
+        .argument(condition(table));
+    schema.mutation(put, &format!("put{name}"), Meaning::Put(id));
+    for (index, unique) in table.unique_keys.iter().enumerate() {
+        let columns: Vec<String> = unique.columns.iter().map(|id| format!("`{}`", table.column(*id).field)).collect();
+        let columns = columns.join(" and ");
+        let put = constant(&unique.put_field(), TypeRef::named_nn(name))
+            .description(format!("Adds the `{name}`, or replaces the whole of the one with this {columns}, which must be given: a column that is left out gets its default, or null; only the key stays unless it is given."))
+            .argument(InputValue::new(&table.names.one, input(table, "Create")))
+            .argument(condition(table));
+        schema.mutation(put, &unique.put_field(), Meaning::PutByUnique(id, index));
+    }
 }
 
 /// `ifMatch`
@@ -90,8 +97,10 @@ fn several(schema: &mut Builder, id: TableId, table: &Table) {
     };
     let create = field("create", format!("Adds several `{name}`: all of them or none.")).argument(list("Create"));
     schema.mutation(create, &format!("create{several}"), Meaning::CreateRows(id));
-    let put = field("put", format!("Adds or replaces several `{name}`, each by its key: all of them or none."));
-    schema.mutation(put.argument(list("Put")), &format!("put{several}"), Meaning::PutRows(id));
+    if table.is_put() {
+        let put = field("put", format!("Adds or replaces several `{name}`, each by its key: all of them or none."));
+        schema.mutation(put.argument(list("Put")), &format!("put{several}"), Meaning::PutRows(id));
+    }
     let patch =
         field("patch", format!("Changes the parts that are given of every `{name}` that matches.")).argument(filter());
     schema.mutation(changes(patch, table), &format!("patch{several}"), Meaning::PatchRows(id));
@@ -136,6 +145,8 @@ fn inputs(schema: &mut Builder, model: &Model, table: &Table) {
         input.field(InputValue::new("nothing", TypeRef::named("Boolean")).description("No column can be written."))
     };
     let writable = table.columns().any(|(_, column)| column.writing == Writing::Free);
-    schema.register(put);
+    if table.is_put() {
+        schema.register(put);
+    }
     schema.register(if writable { patch } else { empty(patch) });
 }

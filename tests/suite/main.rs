@@ -8,6 +8,7 @@ mod creates;
 mod edges;
 mod extensions;
 mod filters;
+mod foreign;
 mod functions;
 mod golden;
 mod hostile;

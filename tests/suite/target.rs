@@ -24,7 +24,11 @@ impl Target {
 
     /// The same, with flags.
     pub(crate) async fn serving(sql: &str, flags: &[&str]) -> Self {
-        let world = World::start().await;
+        Self::over(World::start().await, sql, flags).await
+    }
+
+    /// The same over a database that is there already.
+    pub(crate) async fn over(world: World, sql: &str, flags: &[&str]) -> Self {
         let pool = world.pool().await;
         raw_sql(AssertSqlSafe(sql)).execute(&pool).await.expect("tables");
         Self { server: Server::over(world, flags).await, pool, http: Client::new() }
