@@ -74,7 +74,7 @@ pub struct ServeOptions {
     #[arg(long = "allowed-origin", env = "EVERWIRE_ALLOWED_ORIGINS", value_delimiter = ',', value_parser = origin)]
     pub allowed_origins: Vec<String>,
     /// File of documents that clients may name by id: a JSON object of texts by id, as GraphQL Code Generator writes
-    /// persisted-documents.json.
+    /// persisted-documents.json. Read again at SIGHUP.
     #[arg(long = "documents", env = "EVERWIRE_DOCUMENTS", value_name = "FILE")]
     pub listed_documents: Option<PathBuf>,
     /// Takes no documents but those of --documents.

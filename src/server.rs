@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -239,7 +240,7 @@ async fn serve_database(
         Requests::new(pool.clone(), request_limits(options)),
         feed.clone(),
     ));
-    let reloading = reload_when_altered(&gateway, &feed, &pool, &options.database.schemas);
+    let reloading = reload_when_altered(&gateway, &feed, &pool, options);
     let http_options = HttpOptions { allowed_origins: options.allowed_origins.clone(), limits: options.limits.clone() };
     let http = Http::new(gateway, http_options, Registry::default());
     if let Ok(address) = listener.local_addr() {
@@ -294,8 +295,8 @@ async fn bind(address: SocketAddr) -> Result<TcpListener, StartError> {
     })
 }
 
-/// Keeps the schema what the database is: when the feed says so, and at SIGHUP.
-fn reload_when_altered(gateway: &Arc<Gateway>, feed: &Feed, pool: &PgPool, schemas: &[String]) -> JoinHandle<()> {
+/// Keeps the schema what the database is: when the feed says so, and at SIGHUP, when the listed documents are read again.
+fn reload_when_altered(gateway: &Arc<Gateway>, feed: &Feed, pool: &PgPool, options: &ServeOptions) -> JoinHandle<()> {
     if let Feed::Running(hub) = feed {
         let gateway = Arc::downgrade(gateway);
         hub.on_altered(Arc::new(move |model| match gateway.upgrade() {
@@ -303,12 +304,17 @@ fn reload_when_altered(gateway: &Arc<Gateway>, feed: &Feed, pool: &PgPool, schem
             None => Box::new(|| ()),
         }));
     }
-    let (gateway, feed, pool, schemas) = (Arc::clone(gateway), feed.clone(), pool.clone(), schemas.to_vec());
+    let (gateway, feed, pool) = (Arc::clone(gateway), feed.clone(), pool.clone());
+    let (schemas, listed, only) =
+        (options.database.schemas.clone(), options.listed_documents.clone(), options.only_documents);
     // Before anyone could send it: without a handler it ends the program.
     let hangup = signal(SignalKind::hangup());
     tokio::spawn(async move {
         let Ok(mut hangup) = hangup else { return };
         while hangup.recv().await.is_some() {
+            if let Some(path) = listed.clone() {
+                list_again(Arc::clone(&gateway), path, only).await;
+            }
             match &feed {
                 Feed::Running(hub) => hub.reload(),
                 Feed::Missing(_) => match model::load(&pool, &schemas).await {
@@ -322,6 +328,21 @@ fn reload_when_altered(gateway: &Arc<Gateway>, feed: &Feed, pool: &PgPool, schem
             }
         }
     })
+}
+
+/// Takes what the file lists now, all of it, or keeps what it listed before.
+async fn list_again(gateway: Arc<Gateway>, path: PathBuf, only: bool) {
+    let read = tokio::task::spawn_blocking(move || {
+        let listed = Listed::read(&path, only)?;
+        let documents = listed.texts().count();
+        gateway.list(listed);
+        Ok::<_, StartError>(documents)
+    });
+    match read.await {
+        Ok(Ok(documents)) => tracing::info!(documents, "the listed documents were read again"),
+        Ok(Err(error)) => tracing::error!(%error, "the listed documents stay as they were"),
+        Err(error) => tracing::error!(%error, "the listed documents cannot be read"),
+    }
 }
 
 /// Builds the schema of an altered database; what it gives back puts it in place.

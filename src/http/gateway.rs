@@ -8,7 +8,7 @@ use bytes::Bytes;
 use futures_util::{Stream, StreamExt, stream};
 use serde_json::value::RawValue;
 
-use super::persisted::PersistedDocuments;
+use super::persisted::{Listed, PersistedDocuments};
 use crate::caller::Caller;
 use crate::changes::{self, Hub, Subscription};
 use crate::error::{Code, Error};
@@ -117,6 +117,12 @@ impl Gateway {
                 tracing::warn!(id, ?errors, "a listed document does not fit the schema");
             }
         }
+    }
+
+    /// Takes another list of documents in place of the present one.
+    pub fn list(&self, listed: Listed) {
+        self.persisted.list(listed);
+        self.report_listed();
     }
 
     /// Builds the schema of an altered database; what is given back makes it that of all requests from then on.

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
@@ -74,7 +74,8 @@ impl Weighter<String, Arc<str>> for Bytes {
 
 /// The documents that requests can name.
 pub struct PersistedDocuments {
-    listed: Listed,
+    /// Replaced as a whole where the file is read again; held for no longer than it takes to clone the pointer.
+    listed: RwLock<Arc<Listed>>,
     /// By hash, the ones used last, in a bounded number of bytes. None: clients cannot teach any.
     learned: Option<Cache<String, Arc<str>, Bytes>>,
 }
@@ -94,25 +95,31 @@ impl PersistedDocuments {
             let items = usize::try_from(learned_bytes).unwrap_or(usize::MAX) / USUAL_BYTES;
             Cache::with_weighter(items.max(1), learned_bytes, Bytes)
         });
-        Self { listed, learned }
+        Self { listed: RwLock::new(Arc::new(listed)), learned }
     }
 
     /// The documents of the list.
-    pub fn listed(&self) -> &Listed {
-        &self.listed
+    pub fn listed(&self) -> Arc<Listed> {
+        Arc::clone(&self.listed.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Takes another list in place of this one. What runs goes on.
+    pub(super) fn list(&self, listed: Listed) {
+        *self.listed.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(listed);
     }
 
     /// The text that is meant. Where a request has a text and an id, the text counts.
     pub(super) fn resolve(&self, request: &GraphqlRequest) -> Result<Resolved, Error> {
+        let listed = self.listed();
         match (&request.query, &request.document_id, &request.sha256) {
-            (Some(text), _, hash) => self.given(text, hash.as_deref()),
+            (Some(text), _, hash) => given(&listed, text, hash.as_deref()),
             (None, Some(id), _) => {
-                let found = self.find(id.strip_prefix(SHA256).unwrap_or(id));
+                let found = self.find(&listed, id.strip_prefix(SHA256).unwrap_or(id));
                 let text = found.ok_or_else(|| not_found(id))?;
                 Ok(Resolved { text, hash: None })
             }
             (None, None, Some(hash)) => {
-                let text = self.find(hash).ok_or_else(|| self.not_learned())?;
+                let text = self.find(&listed, hash).ok_or_else(|| self.not_learned(&listed))?;
                 Ok(Resolved { text, hash: None })
             }
             (None, None, None) => Err(Error::new(Code::BadRequest, "`query` is missing")),
@@ -126,28 +133,12 @@ impl PersistedDocuments {
         }
     }
 
-    fn find(&self, id: &str) -> Option<Arc<str>> {
-        self.listed.find(id).or_else(|| self.learned.as_ref()?.get(id))
+    fn find(&self, listed: &Listed, id: &str) -> Option<Arc<str>> {
+        listed.find(id).or_else(|| self.learned.as_ref()?.get(id))
     }
 
-    fn given(&self, text: &str, hash: Option<&str>) -> Result<Resolved, Error> {
-        if hash.is_none() && !self.listed.only {
-            return Ok(Resolved { text: text.into(), hash: None });
-        }
-        let own = sha256(text);
-        if hash.is_some_and(|hash| hash != own) {
-            let message =
-                "the hash is not that of the document: send the SHA-256 of the text in `query`, in lower-case hex";
-            return Err(Error::new(Code::PersistedQueryMismatch, message));
-        }
-        if self.listed.only && !self.listed.by_hash.contains_key(&own) {
-            return Err(not_allowed());
-        }
-        Ok(Resolved { text: text.into(), hash: hash.map(|_| own) })
-    }
-
-    fn not_learned(&self) -> Error {
-        if self.listed.only {
+    fn not_learned(&self, listed: &Listed) -> Error {
+        if listed.only {
             return not_allowed();
         }
         match self.learned {
@@ -156,6 +147,22 @@ impl PersistedDocuments {
             None => Error::new(Code::PersistedQueryNotSupported, "PersistedQueryNotSupported"),
         }
     }
+}
+
+fn given(listed: &Listed, text: &str, hash: Option<&str>) -> Result<Resolved, Error> {
+    if hash.is_none() && !listed.only {
+        return Ok(Resolved { text: text.into(), hash: None });
+    }
+    let own = sha256(text);
+    if hash.is_some_and(|hash| hash != own) {
+        let message =
+            "the hash is not that of the document: send the SHA-256 of the text in `query`, in lower-case hex";
+        return Err(Error::new(Code::PersistedQueryMismatch, message));
+    }
+    if listed.only && !listed.by_hash.contains_key(&own) {
+        return Err(not_allowed());
+    }
+    Ok(Resolved { text: text.into(), hash: hash.map(|_| own) })
 }
 
 fn not_found(id: &str) -> Error {

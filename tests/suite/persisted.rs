@@ -1,11 +1,13 @@
 //! Documents that are named instead of sent: by their hash, once a client has sent them (automatic persisted
 //! queries), and by the id or hash under which they are listed.
 
-use std::io::Write;
+use std::fs;
+use std::io::{self, Write};
 
 use reqwest::Client as Http;
 use serde_json::{Value, json};
 use tempfile::NamedTempFile;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::client::Client;
 use crate::world::Server;
@@ -149,6 +151,80 @@ async fn only_listed_documents_are_taken_where_the_setting_says_so() {
     assert_eq!(code(&over_socket(&mut client, json!({ "documentId": "other" })).await), "DOCUMENT_NOT_FOUND");
     let live = over_socket(&mut client, json!({ "documentId": "live" })).await;
     assert_eq!(live["data"]["tasks"]["reset"], "START");
+}
+
+/// What the program logs from now on, line by line.
+struct Log(UnboundedReceiver<String>);
+
+impl Log {
+    fn take() -> Self {
+        let (sender, lines) = unbounded_channel();
+        let log = tracing_subscriber::fmt().with_env_filter("everwire=info").with_ansi(false);
+        log.with_writer(move || Lines(sender.clone())).init();
+        Self(lines)
+    }
+
+    /// The next line with this in it.
+    async fn line(&mut self, part: &str) -> String {
+        loop {
+            let line = tokio::time::timeout(std::time::Duration::from_secs(30), self.0.recv()).await;
+            match line.expect("a line in time").expect("a log") {
+                line if line.contains(part) => return line,
+                _ => {}
+            }
+        }
+    }
+}
+
+struct Lines(UnboundedSender<String>);
+
+impl Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let _ = self.0.send(String::from_utf8_lossy(bytes).into_owned());
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_list_is_read_again_when_the_program_is_told_to_and_taken_whole_or_not_at_all() {
+    let mut log = Log::take();
+    let list = list();
+    let path = list.path().to_str().expect("a path");
+    let server = Server::start(&["--documents", path, "--only-documents", "--progress-interval", "3600"]).await;
+    let mut client = Client::ready(&server.base).await;
+    client.send(json!({ "id": "live", "type": "subscribe", "payload": { "documentId": "live" } })).await;
+    assert_eq!(client.expect("next", "live").await["data"]["tasks"]["reset"], "START");
+    let hangup = || nix::sys::signal::raise(nix::sys::signal::Signal::SIGHUP).expect("a signal");
+
+    let half = json!({ "other": "{ __typename }", "broken": 1 }).to_string();
+    for broken in [Some(half.as_str()), Some("{\"other\": \"{ __type"), None] {
+        match broken {
+            Some(text) => fs::write(path, text).expect("a file that takes text"),
+            None => fs::remove_file(path).expect("a file to remove"),
+        }
+        hangup();
+        let line = log.line("the listed documents stay as they were").await;
+        assert!(line.contains("ERROR") && line.contains(path), "{line}");
+        title(&post(&server, json!({ "documentId": "first-task" })).await);
+        assert_eq!(code(&post(&server, json!({ "documentId": "other" })).await), "DOCUMENT_NOT_FOUND");
+    }
+
+    let whole = json!({ "other": "{ __typename }", "unfit": "{ nonsense }" }).to_string();
+    fs::write(path, whole).expect("a file that takes text");
+    hangup();
+    assert!(log.line("does not fit the schema").await.contains("unfit"));
+    assert!(log.line("the listed documents were read again").await.contains("documents=2"));
+    assert_eq!(post(&server, json!({ "documentId": "other" })).await["data"], json!({ "__typename": "Query" }));
+    assert_eq!(code(&post(&server, json!({ "documentId": "first-task" })).await), "DOCUMENT_NOT_FOUND");
+    assert_eq!(code(&post(&server, json!({ "query": QUERY })).await), "DOCUMENT_NOT_ALLOWED");
+    // What was begun by the list of before goes on.
+    let update = "UPDATE task SET title = 'x' WHERE id = (SELECT id FROM task WHERE status = 'doing' LIMIT 1)";
+    sqlx::raw_sql(update).execute(&server.world.pool().await).await.expect("a change");
+    assert_eq!(client.expect("next", "live").await["data"]["tasks"], json!({ "reset": null, "more": false }));
 }
 
 #[tokio::test]
