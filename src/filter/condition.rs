@@ -270,7 +270,7 @@ struct Compared {
     operand: QualifiedName,
     /// What an operand is brought into form by, after it was read as that type.
     cast: &'static str,
-    /// The schema of its operators, where an extension brought them.
+    /// The schema of its operators, where they are not Postgres' own.
     operators: Option<String>,
 }
 

@@ -165,6 +165,16 @@ SELECT json_build_object(
         'extension', (
           SELECT x.extname FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_extension x ON x.oid = d.refobjid
           WHERE d.classid = 'pg_type'::regclass AND d.objid = ty.oid AND d.deptype = 'e'),
+        -- The schema of the equality that its own order has, where that is not Postgres' own.
+        'operators', (
+          SELECT opn.nspname
+          FROM pg_catalog.pg_opclass oc
+          JOIN pg_catalog.pg_am am ON am.oid = oc.opcmethod AND am.amname = 'btree'
+          JOIN pg_catalog.pg_amop ao ON ao.amopfamily = oc.opcfamily AND ao.amopstrategy = 3
+            AND ao.amoplefttype = ty.oid AND ao.amoprighttype = ty.oid
+          JOIN pg_catalog.pg_operator op ON op.oid = ao.amopopr
+          JOIN pg_catalog.pg_namespace opn ON opn.oid = op.oprnamespace
+          WHERE oc.opcintype = ty.oid AND oc.opcdefault AND opn.nspname <> 'pg_catalog'),
         'comment', pg_catalog.obj_description(ty.oid, 'pg_type'),
         'attributes', coalesce((
           SELECT json_agg(json_build_object(

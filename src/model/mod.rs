@@ -296,7 +296,7 @@ pub struct Column {
     pub base_type: QualifiedName,
     /// The name of the type of arrays of that one, where there is one.
     pub array_type: Option<QualifiedName>,
-    /// The schema of that one's operators, where an extension brought both: no search path need have it.
+    /// The schema of that one's operators, where they are not Postgres' own: no search path need have it.
     pub operators: Option<String>,
     /// Never NULL.
     pub not_null: bool,

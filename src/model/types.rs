@@ -26,6 +26,7 @@ pub(super) struct CatalogType {
     element: Option<u32>,
     delimiter: char,
     extension: Option<String>,
+    operators: Option<String>,
     comment: Option<String>,
     attributes: Vec<CatalogAttribute>,
     labels: Vec<CatalogLabel>,
@@ -202,11 +203,9 @@ impl<'a> Types<'a> {
         self.by_oid.get(&oid)?.array_name.clone()
     }
 
-    /// The schema of the operators of the type under all domains, where an extension brought both.
+    /// The schema of the operators of the type under all domains, where they are not Postgres' own.
     pub(super) fn operators(&self, oid: u32) -> Option<String> {
-        let entry = self.by_oid.get(&self.base(oid))?;
-        let brought = entry.class == Class::Base && entry.extension.is_some();
-        brought.then(|| entry.name.schema.clone())
+        self.by_oid.get(&self.base(oid))?.operators.clone()
     }
 
     /// How its text compares, given what the column's collation says.

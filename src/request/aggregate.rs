@@ -206,7 +206,7 @@ fn key_value(column: &Column, reference: String) -> String {
     }
 }
 
-/// The call of an aggregate function. By the name of a schema only where an extension brought it with the type.
+/// The call of an aggregate function. By the name of a schema only where the type has operators of its own.
 fn call(aggregate: Aggregate, column: &Column, values: &str) -> String {
     let builtin = |name| column.base_type == QualifiedName::builtin(name);
     let own = |name: &str| match &column.operators {

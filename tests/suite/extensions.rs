@@ -1,4 +1,4 @@
-//! A type whose extension lies where no name is looked for: its own operators decide, not those of the types that it
+//! Types whose extensions lie where no name is looked for: their own operators decide, not those of the types that they
 //! can become.
 
 use serde_json::{Value, json};
@@ -11,6 +11,10 @@ const TABLES: &str = "
     CREATE TABLE tag (name other.citext PRIMARY KEY, size int NOT NULL);
     CREATE TABLE post (id int PRIMARY KEY, title other.citext NOT NULL, topic word, tag other.citext REFERENCES tag,
         UNIQUE (title, id));
+    CREATE EXTENSION ltree SCHEMA other;
+    CREATE TABLE place (path other.ltree PRIMARY KEY, parent other.ltree REFERENCES place);
+    COMMENT ON CONSTRAINT place_parent_fkey ON place IS '@graphql({\"foreign_name\": \"outer\", \"local_name\": \"inner\"})';
+    INSERT INTO place VALUES ('a', NULL), ('a.b', 'a');
     INSERT INTO tag VALUES ('b', 1), ('A', 2), ('C', 3), ('d', 4);
     INSERT INTO post SELECT n, (ARRAY['b', 'B', 'a', 'A', 'C', 'c'])[n % 6 + 1],
         (ARRAY['x', 'Y', 'X', 'Z', NULL])[n % 5 + 1], (ARRAY['B', 'a', 'c', NULL])[n % 4 + 1]
@@ -102,6 +106,11 @@ async fn rows_that_are_equal_by_the_extension_belong_together() {
     assert_eq!((of("min", "title"), of("max", "title")), (Some("a".to_owned()), Some("c".to_owned())));
     assert_eq!((of("min", "topic"), of("max", "topic")), (Some("x".to_owned()), Some("z".to_owned())));
     assert_eq!(aggregates["postsAggregate"][0]["countDistinct"]["title"], 3);
+
+    // Of a type whose order is nothing to GraphQL.
+    let found = target.data("{ places { nodes { path inner { nodes { path outer { path } } } } } }").await;
+    let root = json!({ "path": "a", "inner": { "nodes": [{ "path": "a.b", "outer": { "path": "a" } }] } });
+    assert_eq!(found["places"]["nodes"][0], root);
 
     // What was written is read again with what it relates to, by its key.
     let written = target
