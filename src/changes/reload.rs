@@ -225,9 +225,9 @@ fn altered(group: &Group, index: usize, known: &Model, next: &Model) -> Option<S
     if group.follow.covered(index, table) != scope.covered {
         return Some(format!("`{name}` has other columns"));
     }
-    let labelled = scope.needed.iter().any(|column| matches!(table.column(*column).kind, Kind::Enum(_)));
-    if labelled {
-        // An enum may have more values, in another order.
+    let of_labels = |column: &model::ColumnId| matches!(table.column(*column).kind, Kind::Enum(_) | Kind::Composite(_));
+    // An enum may have more values, in another order, also where it is a part.
+    if scope.needed.iter().any(of_labels) {
         match Judge::compile(next, table, &group.follow.rows[index].filter) {
             Ok(judge) => scope.renew(judge),
             Err(error) => return Some(error.message),

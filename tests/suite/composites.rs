@@ -282,6 +282,29 @@ async fn what_was_added_to_a_type_is_never_read_as_null() {
     assert_eq!(read["diaries"]["nodes"], json!([third]));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn an_added_value_of_an_enum_is_judged_in_a_part_too() {
+    let tables = "CREATE TYPE mood AS ENUM ('low', 'high'); CREATE TYPE note AS (mood mood, text text);
+        CREATE TYPE page AS (note note); CREATE TABLE diary (id int PRIMARY KEY, note note, page page);";
+    let target = Target::serving(tables, &["--progress-interval", "3600"]).await;
+    let mut client = Client::ready(&target.server.base).await;
+    for (id, filter) in
+        [("note", "note: {parts: {mood: {gt: LOW}}}"), ("page", "page: {parts: {note: {parts: {mood: {lt: HIGH}}}}}")]
+    {
+        let query = format!("subscription {{ diaries(where: {{{filter}}}) {{ reset changes {{ op }} }} }}");
+        client.subscribe(id, &query).await;
+        assert_eq!(client.expect("next", id).await["data"]["diaries"]["reset"], "START");
+    }
+    run(&target, "ALTER TYPE mood ADD VALUE 'even' BEFORE 'high'").await;
+    run(&target, "INSERT INTO diary VALUES (1, '(even,)', '(\"(even,)\")')").await;
+    let mut messages = [client.next_message().await, client.next_message().await];
+    messages.sort_by_key(|message| message["id"].to_string());
+    for (message, id) in messages.iter().zip(["note", "page"]) {
+        let told = json!({ "diaries": { "reset": null, "changes": [{ "op": "PUT" }] } });
+        assert_eq!((&message["id"], &message["payload"]["data"]), (&json!(id), &told));
+    }
+}
+
 /// The schema becomes another a moment after the database did.
 async fn until_known(target: &Target, query: &str) -> Value {
     for _ in 0..500 {
