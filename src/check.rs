@@ -185,6 +185,12 @@ fn of_view(table: &Table) -> Vec<Finding> {
             format!("{name} declares no key: it can be listed, but a row cannot be asked for by its key"),
             format!("COMMENT ON {command} {name} IS '@graphql({{\"primary_key_columns\": [\"id\"]}})', with columns of its own."),
         ));
+    } else if table.nature == Nature::Foreign && !table.writable {
+        findings.push(Finding::new(
+            Severity::Note,
+            format!("{name} cannot be written: its wrapper does not insert, update and delete"),
+            "Write it where it is; postgres_fdw does, unless the option `updatable` is 'false'.",
+        ));
     }
     findings
 }

@@ -1,6 +1,7 @@
 //! Tables of another server: read, and written where their wrapper can. The other server is the same one, over a
 //! connection that Postgres opens.
 
+use everwire::check::findings;
 use serde_json::json;
 use url::Url;
 
@@ -147,6 +148,12 @@ async fn only_what_its_wrapper_can_is_offered() {
     assert_eq!(fields["__type"], json!(null));
     let read = target.data("{ kept(id: 2) { title } keylesses(where: {id: {eq: 3}}) { nodes { title } } }").await;
     assert_eq!(read, json!({ "kept": { "title": "Two" }, "keylesses": { "nodes": [{ "title": "Three" }] } }));
+
+    let found = findings(&target.pool, &target.model(&["public"]).await).await.expect("findings");
+    let read_only = |name: &str| {
+        found.iter().any(|finding| finding.what.starts_with(&format!("\"public\".\"{name}\" cannot be written")))
+    };
+    assert_eq!(["kept", "unreachable", "book", "keyless"].map(read_only), [true, true, false, false]);
 
     let mut client = Client::ready(&target.server.base).await;
     client.subscribe("1", "subscription { books { sequence } }").await;
