@@ -15,3 +15,4 @@ CREATE TABLE of_all (
     character character(8), vc varchar(20), timetz timetz, span interval, spans interval[], bytes bytea[], real real, smallint smallint, xid8 xid8
 );
 CREATE TABLE "Address" (id int PRIMARY KEY, address address);
+CREATE TABLE person_parts_filter (id int PRIMARY KEY, person person);
