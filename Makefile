@@ -23,7 +23,7 @@ WEB_SOURCES := schema.graphql $(wildcard web/*.json web/*.ts web/*.html client/s
 PRINT_SCHEMA = folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && \
 	env -u DATABASE_URL EVERWIRE_DATA_DIR="$$folder" cargo run --quiet --profile $(PROFILE) -- schema
 
-.PHONY: run build test test-rust test-web test-clients test-client fmt lint schema clean tools postgres browser nextest web clients client
+.PHONY: run build test test-rust test-web test-clients test-client fmt lint schema clean tools postgres postgis browser nextest web clients client
 
 run: postgres build
 	cargo run --quiet --profile $(PROFILE) -- serve
@@ -34,7 +34,7 @@ build: tools web
 test: lint test-rust test-web test-clients test-client
 
 # With defects that can be switched on, so that one build serves the proof and the test of the proof.
-test-rust: tools postgres nextest web
+test-rust: tools postgres postgis nextest web
 	cargo nextest run --features sabotage
 
 test-web: web
@@ -72,6 +72,10 @@ tools:
 
 postgres:
 	@scripts/install-postgres
+
+# After Postgres, for whose version it is.
+postgis: postgres
+	@scripts/install-postgis
 
 browser:
 	@scripts/install-chromium

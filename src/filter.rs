@@ -5,7 +5,7 @@ pub mod condition;
 pub mod judge;
 mod operator;
 
-pub use operator::{Comparison, Containment, Keys, Match, Operand, Operator, Placement};
+pub use operator::{Comparison, Containment, Keys, Lie, Match, Operand, Operator, Placement};
 
 use crate::error::{Code, Error};
 use crate::input::{self, Input};
@@ -76,6 +76,10 @@ pub enum Test {
     Matches(String),
     /// A test of a part of a composite value, by the part's index in the type. A part of NULL is NULL.
     Part(usize, Box<Test>),
+    /// How it lies to another geometry.
+    Lie(Lie, String),
+    /// It is not farther away than so much: from where, and how far.
+    Distance(String, String),
 }
 
 impl Test {
@@ -92,6 +96,8 @@ impl Test {
             Self::Path(_) => Operator::Path,
             Self::Place(placement, _) => Operator::Place(*placement),
             Self::Matches(_) => Operator::Matches,
+            Self::Lie(lie, _) => Operator::Lie(*lie),
+            Self::Distance(..) => Operator::Distance,
             Self::Part(..) => Operator::Parts,
         }
     }
@@ -108,8 +114,14 @@ impl Test {
                     test.operands_mut(model, part, visit);
                 }
             }
-            Self::IsNull(_) | Self::Match(..) | Self::Keys(..) | Self::Path(_) | Self::Place(..) | Self::Matches(_) => {
-            }
+            Self::IsNull(_)
+            | Self::Match(..)
+            | Self::Keys(..)
+            | Self::Path(_)
+            | Self::Place(..)
+            | Self::Matches(_)
+            | Self::Lie(..)
+            | Self::Distance(..) => {}
         }
     }
 }
@@ -240,6 +252,11 @@ fn read_test(model: &Model, column: &Column, operator: Operator, input: &Input) 
         Operator::Place(placement) => Test::Place(placement, one(&column.kind)?),
         Operator::Matches => Test::Matches(one(&Kind::String)?),
         Operator::Parts => return Err(null_refused(operator.field())),
+        Operator::Lie(lie) => Test::Lie(lie, one(&column.kind)?),
+        Operator::Distance => {
+            let field = |name: &str| input.field(name).ok_or_else(|| null_refused(operator.field()));
+            Test::Distance(text_of(&column.kind, field("from")?)?, text_of(&Kind::Float, field("distance")?)?)
+        }
     })
 }
 

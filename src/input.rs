@@ -1,9 +1,11 @@
 //! A value that a client gave, from a literal or from a variable alike. Numbers keep the text they were
 //! written in, so that none loses digits on its way to Postgres.
 
+mod geojson;
+
 use crate::error::{Code, Error};
 use crate::model::{Column, Kind, Model};
-use crate::sql::{array_literal, hstore_literal, record_literal};
+use crate::sql::{array_literal_with, hstore_literal, record_literal};
 
 /// A value as GraphQL writes it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -87,6 +89,8 @@ pub fn to_text(model: &Model, kind: &Kind, input: &Input) -> Result<Option<Strin
         (_, Input::Null) => return Ok(None),
         (Kind::Array(element), items) => array_text(model, element, items)?,
         (Kind::HStore, Input::Object(entries)) => hstore(entries).ok_or_else(refused)?,
+        (Kind::Spatial(spatial), Input::Object(_)) => geojson::to_ewkb(input, spatial.srid())
+            .map_err(|reason| Error::new(Code::DataInvalid, format!("not a geometry in GeoJSON: {reason}")))?,
         (Kind::Composite(id), Input::Object(_)) => {
             // A part that is left out is NULL, as in a new value.
             let part = |attribute: &Column| match input.field(&attribute.field) {
@@ -121,11 +125,11 @@ fn array_text(model: &Model, element: &Kind, input: &Input) -> Result<String, Er
             item => array_text(model, inner, item),
         };
         let parts: Result<Vec<String>, Error> = input.items().iter().map(part).collect();
-        return Ok(format!("{{{}}}", parts?.join(",")));
+        return Ok(format!("{{{}}}", parts?.join(element.delimiter().encode_utf8(&mut [0; 4]))));
     }
     let texts: Result<Vec<Option<String>>, Error> =
         input.items().iter().map(|item| to_text(model, element, item)).collect();
-    Ok(array_literal(texts?.iter().map(Option::as_deref)))
+    Ok(array_literal_with(element.delimiter(), texts?.iter().map(Option::as_deref)))
 }
 
 /// `hstore` as Postgres reads it; `None` if a value is neither a string nor null.

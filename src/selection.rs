@@ -4,6 +4,7 @@
 
 mod array;
 mod composite;
+mod geojson;
 mod hstore;
 
 pub use composite::{ValueField, ValueSelection, selected_expression};
@@ -101,6 +102,7 @@ pub fn json_expression(model: &Model, kind: &Kind, expression: &str) -> String {
         Kind::Composite(_) | Kind::Opaque => output_text(expression),
         // The extension's cast, which is found wherever the extension is.
         Kind::HStore => format!("{expression}::pg_catalog.json"),
+        Kind::Spatial(_) => geojson::expression(model.spatial_schema.as_deref().unwrap_or_default(), expression),
         Kind::Enum(id) => {
             let mut sql = format!("CASE {expression}::pg_catalog.text");
             for value in &model.enum_type(*id).values {
@@ -109,11 +111,11 @@ pub fn json_expression(model: &Model, kind: &Kind, expression: &str) -> String {
             sql + " END"
         }
         Kind::Array(element) => match element.element() {
-            Kind::Enum(id) => {
-                let cases = json_expression(model, &Kind::Enum(*id), "element");
+            of @ (Kind::Enum(_) | Kind::Spatial(_)) => {
+                let element = json_expression(model, of, "element");
                 // One list, however many dimensions there are: unnest knows no other.
                 format!(
-                    "(SELECT coalesce(pg_catalog.array_agg({cases} ORDER BY position), '{{}}') \
+                    "(SELECT coalesce(pg_catalog.array_agg({element} ORDER BY position), '{{}}') \
                      FROM pg_catalog.unnest({expression}) WITH ORDINALITY AS elements(element, position) \
                      HAVING {expression} IS NOT NULL)"
                 )
@@ -179,6 +181,7 @@ pub fn write_value(model: &Model, kind: &Kind, text: &str, json: &mut Vec<u8>) {
         },
         Kind::Array(element) => write_array(model, element.element(), None, text, json),
         Kind::HStore => hstore::write_json(text, json),
+        Kind::Spatial(_) => geojson::write_json(text, json),
         Kind::Float
         | Kind::BigInt
         | Kind::BigDecimal
@@ -210,9 +213,9 @@ fn iso_moment(text: &str) -> String {
 /// Writes Postgres' array text as a JSON array.
 fn write_array(model: &Model, element: &Kind, selection: Option<&ValueSelection>, text: &str, json: &mut Vec<u8>) {
     // Dimensions are lists within lists, but not where a query has but one list.
-    let flat = matches!(element, Kind::Enum(_)) || selection.is_some();
+    let flat = matches!(element, Kind::Enum(_) | Kind::Spatial(_)) || selection.is_some();
     let mut depth: usize = 0;
-    array::read(text, |token| match token {
+    array::read(text, element.delimiter(), |token| match token {
         Token::Open => {
             depth += 1;
             json.extend((depth == 1 || !flat).then_some(b'['));
@@ -244,7 +247,7 @@ pub fn is_known(model: &Model, kind: &Kind, text: &str) -> bool {
             let mut known = true;
             // Others' elements need not be looked at.
             if matches!(element, Kind::Enum(_) | Kind::Composite(_)) {
-                array::read(text, |token| match token {
+                array::read(text, element.delimiter(), |token| match token {
                     Token::Value(value) => known &= is_known(model, element, value),
                     Token::Open | Token::Close | Token::Separator | Token::Null => {}
                 });
@@ -268,6 +271,7 @@ pub fn is_known(model: &Model, kind: &Kind, text: &str) -> bool {
         | Kind::Jsonb
         | Kind::Bytes
         | Kind::HStore
+        | Kind::Spatial(_)
         | Kind::Printed(_)
         | Kind::Opaque => true,
     }

@@ -6,7 +6,7 @@
 mod literal;
 mod printed;
 
-pub use literal::{array_literal, hstore_literal, record_literal};
+pub use literal::{array_literal, array_literal_with, hstore_literal, record_literal};
 pub use printed::{hstore_entries, record_parts};
 
 /// A statement and the values of its parameters, all in the text form of their types.

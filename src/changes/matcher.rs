@@ -138,6 +138,8 @@ fn demanded<'a>(table: &Table, filter: &'a Filter) -> Option<(ColumnId, Vec<&'a 
             | Test::Path(_)
             | Test::Place(..)
             | Test::Matches(_)
+            | Test::Lie(..)
+            | Test::Distance(..)
             | Test::Part(..) => None,
         }
     });
@@ -162,6 +164,7 @@ fn has_one_text(kind: &Kind) -> bool {
         | Kind::Padded
         | Kind::Composite(_)
         | Kind::HStore
+        | Kind::Spatial(_)
         | Kind::Printed(_)
         | Kind::Array(_)
         | Kind::Opaque => false,

@@ -1,8 +1,8 @@
 //! How is a filter said in SQL? Prints the condition on a row; values of the request are bound.
 
-use super::{Comparison, Containment, Filter, Keys, Match, Placement, Quantifier, Test};
+use super::{Comparison, Containment, Filter, Keys, Lie, Match, Placement, Quantifier, Test};
 use crate::model::{Column, ColumnId, Join, Kind, Model, Printed, Relation, Table, Through};
-use crate::sql::{QualifiedName, Statement, array_literal, output_text};
+use crate::sql::{QualifiedName, Statement, array_literal, array_literal_with, output_text};
 
 /// The aliases of related rows, in turns: a condition speaks of its own row and of the one that it is related to.
 const RELATED: [&str; 2] = ["#related", "#further"];
@@ -122,6 +122,10 @@ impl Test {
                     sql.keyword("NULL");
                 }
             },
+            Self::Lie(lie, operand) => write_call(lie.sql(), (column, value), operand, None, sql),
+            Self::Distance(from, distance) => {
+                write_call("st_dwithin", (column, value), from, Some(distance), sql);
+            }
             Self::Compare(..)
             | Self::In(_)
             | Self::NotIn(_)
@@ -131,6 +135,12 @@ impl Test {
             | Self::Path(_)
             | Self::Place(..)
             | Self::Matches(_) => {
+                if let Some(contrary) = self.contrary(&column.kind) {
+                    sql.keyword("(NOT ");
+                    contrary.write(model, column, value, sql);
+                    sql.keyword(")");
+                    return;
+                }
                 let compared = Compared::of(column);
                 let value = match self {
                     Self::Contain(..) => compared.elements(column, value),
@@ -145,7 +155,7 @@ impl Test {
     fn write_compared(&self, column: &Column, compared: &Compared, sql: &mut Statement) {
         let text = QualifiedName::builtin("text");
         match self {
-            Self::IsNull(_) | Self::Part(..) => sql,
+            Self::IsNull(_) | Self::Part(..) | Self::Lie(..) | Self::Distance(..) => sql,
             Self::Compare(comparison, operand) => {
                 compared.write_operator(comparison.sql(), sql);
                 sql.bind(Some(operand.clone()), &compared.operand).keyword(compared.cast)
@@ -182,6 +192,36 @@ impl Test {
                 sql.bind(Some(search.clone()), &text).keyword(")")
             }
         };
+    }
+}
+
+/// Prints a call of a function of PostGIS, which knows the index that serves it.
+fn write_call(
+    function: &'static str,
+    (column, value): (&Column, &str),
+    operand: &str,
+    distance: Option<&String>,
+    sql: &mut Statement,
+) {
+    let compared = Compared::of(column);
+    sql.identifier(&column.base_type.schema).keyword(".").keyword(function).keyword("(");
+    sql.expression(&compared.expression(column, value)).keyword(", ").bind(Some(operand.to_owned()), &compared.operand);
+    if let Some(distance) = distance {
+        sql.keyword(", ").bind(Some(distance.clone()), &QualifiedName::builtin("float8"));
+    }
+    sql.keyword(")");
+}
+
+impl Test {
+    /// What must not hold, where there is no operator for what must: PostGIS has `=`, but no `<>`.
+    fn contrary(&self, kind: &Kind) -> Option<Self> {
+        match (kind, self) {
+            (Kind::Spatial(_), Self::Compare(Comparison::Ne, operand)) => {
+                Some(Self::Compare(Comparison::Eq, operand.clone()))
+            }
+            (Kind::Spatial(_), Self::NotIn(operands)) => Some(Self::In(operands.clone())),
+            _ => None,
+        }
     }
 }
 
@@ -264,6 +304,23 @@ impl Placement {
     }
 }
 
+impl Lie {
+    fn sql(self) -> &'static str {
+        match self {
+            Self::Intersects => "st_intersects",
+            Self::Disjoint => "st_disjoint",
+            Self::Contains => "st_contains",
+            Self::Within => "st_within",
+            Self::Covers => "st_covers",
+            Self::CoveredBy => "st_coveredby",
+            Self::Overlaps => "st_overlaps",
+            Self::Touches => "st_touches",
+            Self::Crosses => "st_crosses",
+            Self::Equals => "st_equals",
+        }
+    }
+}
+
 /// As what values of a column are compared, where not as themselves.
 struct Compared {
     form: Form,
@@ -329,6 +386,7 @@ impl Compared {
             | Kind::Enum(_)
             | Kind::Composite(_)
             | Kind::HStore
+            | Kind::Spatial(_)
             | Kind::Printed(_)
             | Kind::Array(_) => {
                 Self { form: Form::Itself, operand: base_type.clone(), cast: "", operators: operators.clone() }
@@ -381,7 +439,7 @@ fn write_list<'s>(
     let builtin_array = QualifiedName::builtin(&format!("_{}", compared.operand.name));
     let own_array = column.array_type.as_ref().filter(|_| compared.operand == column.base_type);
     let array_type = own_array.unwrap_or(&builtin_array);
-    let literal = array_literal(operands.iter().map(|operand| Some(operand.as_str())));
+    let literal = array_literal_with(column.kind.delimiter(), operands.iter().map(|operand| Some(operand.as_str())));
     compared.write_operator(operator, sql);
     sql.keyword(quantifier).bind(Some(literal), array_type).keyword(compared.list_cast()).keyword(")")
 }

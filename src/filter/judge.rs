@@ -93,6 +93,7 @@ pub fn needs_canonical(kind: &Kind) -> bool {
         | Kind::Padded
         | Kind::Enum(_)
         | Kind::Printed(Printed::Xml)
+        | Kind::Spatial(_)
         | Kind::Opaque => false,
         Kind::Float
         | Kind::BigDecimal
@@ -191,7 +192,9 @@ fn compile_value(model: &Model, id: ColumnId, column: &Column, test: &Test) -> R
         Test::Keys(how, keys) => {
             Node::Keys(id, column.kind.clone(), *how, keys.iter().map(|key| key.as_str().into()).collect())
         }
-        Test::Path(_) | Test::Place(..) | Test::Matches(_) | Test::Part(..) => return Err(unjudged(test)),
+        Test::Path(_) | Test::Place(..) | Test::Matches(_) | Test::Lie(..) | Test::Distance(..) | Test::Part(..) => {
+            return Err(unjudged(test));
+        }
     })
 }
 
@@ -213,6 +216,8 @@ fn inexact(column: &Column, test: &Test) -> Option<&'static str> {
         | Test::Path(_)
         | Test::Place(..)
         | Test::Matches(_)
+        | Test::Lie(..)
+        | Test::Distance(..)
         | Test::Part(..) => false,
     };
     match (&column.kind, test, column.collation) {
@@ -223,6 +228,11 @@ fn inexact(column: &Column, test: &Test) -> Option<&'static str> {
         (_, Test::Place(..), _) => Some("how ranges lie to each other is known to Postgres alone"),
         (_, Test::Matches(_), _) => Some("text is searched by Postgres alone"),
         (_, Test::Path(_), _) => Some("SQL/JSON paths are understood by Postgres alone"),
+        (_, Test::Lie(..) | Test::Distance(..), _) => Some("how geometries lie is known to PostGIS alone"),
+        // A point without coordinates and one of NaN have the same text, and are not equal.
+        (kind, _, _) if matches!(kind.element(), Kind::Spatial(_)) => {
+            Some("equality of geometries is known to PostGIS alone")
+        }
         (Kind::Jsonb, Test::Keys(..), _) => None,
         (Kind::Json | Kind::Jsonb, _, _) => Some("equality of JSON documents is known to Postgres alone"),
         (Kind::Array(element), _, _) if *element.element() == Kind::Jsonb => {
@@ -267,6 +277,7 @@ fn has_one_text(kind: &Kind) -> bool {
         | Kind::Bytes
         | Kind::Enum(_)
         | Kind::HStore
+        | Kind::Spatial(_)
         | Kind::Printed(
             Printed::Inet | Printed::Cidr | Printed::MacAddr | Printed::BitString | Printed::Money | Printed::TsVector,
         ) => true,

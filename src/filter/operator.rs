@@ -1,7 +1,7 @@
 //! Which tests of a value are there, and which kinds of values offer them? The one list that the schema prints and
 //! that input is read by.
 
-use crate::model::{Kind, Printed, is_orderable};
+use crate::model::{Kind, Printed, Spatial, is_orderable};
 
 /// An operator of a column's filter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +28,10 @@ pub enum Operator {
     Matches,
     /// `parts`
     Parts,
+    /// How a geometry lies.
+    Lie(Lie),
+    /// `dWithin`
+    Distance,
 }
 
 /// The comparisons.
@@ -107,6 +111,31 @@ pub enum Placement {
     Adjacent,
 }
 
+/// How a geometry lies to another: what they share of the plane, or of the earth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Lie {
+    /// `ST_Intersects`
+    Intersects,
+    /// `ST_Disjoint`
+    Disjoint,
+    /// `ST_Contains`
+    Contains,
+    /// `ST_Within`
+    Within,
+    /// `ST_Covers`
+    Covers,
+    /// `ST_CoveredBy`
+    CoveredBy,
+    /// `ST_Overlaps`
+    Overlaps,
+    /// `ST_Touches`
+    Touches,
+    /// `ST_Crosses`
+    Crosses,
+    /// `ST_Equals`
+    Equals,
+}
+
 /// What an operator takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Operand {
@@ -126,6 +155,8 @@ pub enum Operand {
     Held,
     /// Filters of the parts of the column's values.
     Parts,
+    /// How far away, and from where.
+    Distance,
 }
 
 impl Comparison {
@@ -183,6 +214,57 @@ impl Placement {
     }
 }
 
+impl Lie {
+    /// Those that PostGIS knows of values of this kind.
+    fn offered(spatial: Spatial) -> &'static [Self] {
+        match spatial {
+            Spatial::Geometry(_) => &[
+                Self::Intersects,
+                Self::Disjoint,
+                Self::Contains,
+                Self::Within,
+                Self::Covers,
+                Self::CoveredBy,
+                Self::Overlaps,
+                Self::Touches,
+                Self::Crosses,
+                Self::Equals,
+            ],
+            Spatial::Geography(_) => &[Self::Intersects, Self::Covers, Self::CoveredBy],
+        }
+    }
+
+    fn field(self) -> &'static str {
+        match self {
+            Self::Intersects => "intersects",
+            Self::Disjoint => "disjoint",
+            Self::Contains => "contains",
+            Self::Within => "within",
+            Self::Covers => "covers",
+            Self::CoveredBy => "coveredBy",
+            Self::Overlaps => "overlaps",
+            Self::Touches => "touches",
+            Self::Crosses => "crosses",
+            Self::Equals => "equals",
+        }
+    }
+
+    fn description(self) -> &'static str {
+        match self {
+            Self::Intersects => "Has a point in common with this. Like all that follow not in subscriptions.",
+            Self::Disjoint => "Has no point in common with this. No index serves it.",
+            Self::Contains => "This lies in it, and not only on its boundary.",
+            Self::Within => "It lies in this, and not only on its boundary.",
+            Self::Covers => "No point of this lies outside of it.",
+            Self::CoveredBy => "No point of it lies outside of this.",
+            Self::Overlaps => "Both share a part that has their dimension, and each has another part.",
+            Self::Touches => "Both have nothing but points of their boundaries in common.",
+            Self::Crosses => "Both share some points of their insides, and not all.",
+            Self::Equals => "Both are the same points, in whatever order they are given.",
+        }
+    }
+}
+
 impl Operator {
     /// What the filter of a kind offers, in this order.
     pub fn offered(kind: &Kind) -> Vec<Self> {
@@ -217,6 +299,10 @@ impl Operator {
             }
             Kind::Printed(Printed::TsVector) => offered.push(Self::Matches),
             Kind::Composite(_) => offered.push(Self::Parts),
+            Kind::Spatial(spatial) => {
+                offered.extend(Lie::offered(*spatial).iter().copied().map(Self::Lie));
+                offered.push(Self::Distance);
+            }
             Kind::Boolean
             | Kind::Int
             | Kind::BigInt
@@ -265,6 +351,8 @@ impl Operator {
             Self::Place(placement) => placement.field(),
             Self::Matches => "matches",
             Self::Parts => "parts",
+            Self::Lie(lie) => lie.field(),
+            Self::Distance => "dWithin",
         }
     }
 
@@ -272,8 +360,15 @@ impl Operator {
     pub fn description(self, kind: &Kind) -> &'static str {
         let is_list = matches!(kind, Kind::Array(_));
         let is_hstore = matches!(kind, Kind::HStore);
+        let is_spatial = matches!(kind.element(), Kind::Spatial(_));
         match self {
             Self::IsNull => "It is NULL, or is not.",
+            Self::Compare(Comparison::Eq) if is_spatial => {
+                "Equal in all: the same coordinates in the same order. Not in subscriptions."
+            }
+            Self::Compare(Comparison::Ne) if is_spatial => "Not equal in all. Not in subscriptions.",
+            Self::In if is_spatial => "Equal in all to one of these. Not in subscriptions.",
+            Self::NotIn if is_spatial => "Equal in all to none of these. Not in subscriptions.",
             Self::Compare(Comparison::Eq) => "Equal.",
             Self::Compare(Comparison::Ne) => "Not equal.",
             Self::Compare(Comparison::Lt) => "Less.",
@@ -314,6 +409,8 @@ impl Operator {
                  the database's text search. Not in subscriptions."
             }
             Self::Parts => "Its parts pass. A part of NULL is NULL.",
+            Self::Lie(lie) => lie.description(),
+            Self::Distance => "Is not farther away than this. Not in subscriptions.",
             Self::Path => "This SQL/JSON path finds something, such as `$.size ? (@ > 3)`. Not in subscriptions.",
         }
     }
@@ -323,8 +420,9 @@ impl Operator {
         match self {
             Self::IsNull => Operand::Boolean,
             Self::Place(Placement::Contains) => Operand::Between,
-            Self::Compare(_) | Self::Place(_) => Operand::Value,
+            Self::Compare(_) | Self::Place(_) | Self::Lie(_) => Operand::Value,
             Self::Contain(_) => Operand::Held,
+            Self::Distance => Operand::Distance,
             Self::In | Self::NotIn => Operand::Values,
             Self::Match(_) | Self::Keys(Keys::One) | Self::Path | Self::Matches => Operand::Text,
             Self::Keys(Keys::Any | Keys::All) => Operand::Texts,

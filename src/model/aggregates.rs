@@ -51,6 +51,7 @@ fn sum(kind: &Kind) -> Option<Kind> {
         | Kind::Array(_)
         | Kind::Composite(_)
         | Kind::HStore
+        | Kind::Spatial(_)
         | Kind::Printed(_)
         | Kind::Opaque => None,
     }
@@ -87,6 +88,7 @@ fn has_extremes(kind: &Kind) -> bool {
         | Kind::Array(_)
         | Kind::Composite(_)
         | Kind::HStore
+        | Kind::Spatial(_)
         | Kind::Printed(_)
         | Kind::Opaque => false,
     }

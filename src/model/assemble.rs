@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::catalog::{Catalog, CatalogColumn, CatalogTable};
 use super::names::{self, Scope, Wanted};
-use super::types::Types;
+use super::types::{self, Types};
 use super::{Column, ColumnId, Model, Table, TableId, TableNames, UniqueKey, Writing};
 use super::{directives, functions, relations};
 use crate::sql::QualifiedName;
@@ -14,7 +14,8 @@ pub(super) fn assemble(mut catalog: Catalog) -> Model {
     let mut ignored = directives::apply(&mut catalog);
     let catalog = &catalog;
     let mut clashes = Vec::new();
-    let mut scope = names::reserved();
+    let spatial_schema = types::spatial_schema(&catalog.types);
+    let mut scope = names::reserved(spatial_schema.is_some());
     let table_names = table_names(catalog, &mut scope, &mut clashes);
     let columns = catalog.tables.iter().flat_map(|table| &table.columns).filter(|column| !column.directive.omit);
     let called = catalog.functions.iter().flat_map(|function| function.types(&catalog.tables));
@@ -50,7 +51,8 @@ pub(super) fn assemble(mut catalog: Catalog) -> Model {
     let mut scopes =
         functions::Scopes { root: &mut scope, tables: &mut scopes, clashes: &mut clashes, ignored: &mut ignored };
     let functions = functions::build(&catalog.functions, &tables, &types, &mut scopes);
-    Model { generation: 0, tables, functions, enums: types.enums, composites: types.composites, clashes, ignored }
+    let (enums, composites) = (types.enums, types.composites);
+    Model { generation: 0, tables, functions, enums, composites, spatial_schema, clashes, ignored }
 }
 
 fn table_names(catalog: &Catalog, scope: &mut Scope, clashes: &mut Vec<String>) -> Vec<TableNames> {
@@ -100,7 +102,7 @@ pub(super) fn build_columns(
             type_oid: column.type_oid,
             field,
             name: column.name.clone(),
-            kind: types.kind(column.type_oid, column.dimensions),
+            kind: types.kind(column.type_oid, column.dimensions, column.modifier),
             sql_type: types.name(column.type_oid),
             base_type: types.name(types.base(column.type_oid)),
             array_type: types.array_name(types.base(column.type_oid)),

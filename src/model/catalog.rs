@@ -79,6 +79,7 @@ pub(super) struct CatalogColumn {
     pub(super) name: String,
     pub(super) type_oid: u32,
     pub(super) dimensions: usize,
+    pub(super) modifier: i32,
     pub(super) not_null: bool,
     pub(super) has_default: bool,
     pub(super) identity: String,

@@ -67,6 +67,7 @@ WITH RECURSIVE served AS (
       'name', a.attname,
       'type_oid', ty.oid::bigint,
       'dimensions', a.attndims,
+      'modifier', a.atttypmod,
       'not_null', a.attnotnull OR ty.typnotnull,
       'has_default', a.atthasdef OR a.attidentity <> '' OR ty.typdefault IS NOT NULL,
       'identity', a.attidentity,
@@ -144,7 +145,7 @@ SELECT json_build_object(
         'columns', coalesce((
           SELECT json_agg(json_build_object(
               'number', p.place, 'version', '', 'name', coalesce(p.name, concat('column', p.place)),
-              'type_oid', p.type_oid::bigint, 'dimensions', 0, 'not_null', false, 'has_default', false,
+              'type_oid', p.type_oid::bigint, 'dimensions', 0, 'modifier', -1, 'not_null', false, 'has_default', false,
               'identity', '', 'generated', '', 'collation', 'bytes', 'comment', null) ORDER BY p.place)
           FROM parameters p WHERE p.function_oid = f.oid AND p.returned), '[]'))
       ORDER BY f.position, f.proname, pg_catalog.pg_get_function_identity_arguments(f.oid))
@@ -160,10 +161,12 @@ SELECT json_build_object(
         'class', ty.typtype,
         'base', CASE WHEN ty.typtype = 'd' THEN ty.typbasetype::bigint END,
         'dimensions', ty.typndims,
+        'modifier', ty.typtypmod,
         'element', (SELECT e.oid::bigint FROM pg_catalog.pg_type e WHERE e.oid = ty.typelem AND e.typarray = ty.oid),
         'delimiter', ty.typdelim,
         'extension', (
-          SELECT x.extname FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_extension x ON x.oid = d.refobjid
+          SELECT json_build_object('name', x.extname, 'version', x.extversion)
+          FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_extension x ON x.oid = d.refobjid
           WHERE d.classid = 'pg_type'::regclass AND d.objid = ty.oid AND d.deptype = 'e'),
         -- The schema of the equality that its own order has, where that is not Postgres' own.
         'operators', (
@@ -179,8 +182,8 @@ SELECT json_build_object(
         'attributes', coalesce((
           SELECT json_agg(json_build_object(
               'number', a.attnum, 'name', a.attname, 'type_oid', a.atttypid::bigint, 'dimensions', a.attndims,
-              'version', concat(a.attnum, '.', a.xmin), 'collation', coalesce(co.compares, 'bytes'),
-              'comment', pg_catalog.col_description(a.attrelid, a.attnum))
+              'modifier', a.atttypmod, 'version', concat(a.attnum, '.', a.xmin),
+              'collation', coalesce(co.compares, 'bytes'), 'comment', pg_catalog.col_description(a.attrelid, a.attnum))
             ORDER BY a.attnum)
           FROM pg_catalog.pg_attribute a LEFT JOIN collations co ON co.oid = a.attcollation
           WHERE ty.typtype = 'c' AND a.attrelid = ty.typrelid AND a.attnum > 0 AND NOT a.attisdropped), '[]'),

@@ -202,7 +202,7 @@ fn build_one(
         (RECORD, _) if function.columns.is_empty() => return None,
         (RECORD, _) => Returned::Record(Box::new(record(function, &wanted, types, scopes))),
         (_, Some(table)) => Returned::Row(*table),
-        (oid, None) => Returned::Value(types.kind(oid, 0)),
+        (oid, None) => Returned::Value(types.kind(oid, 0, -1)),
     };
     let scope = match of {
         Some(TableId(table)) => &mut scopes.tables[table],
@@ -241,7 +241,7 @@ fn arguments(
     each.map(|((index, argument), field)| Argument {
         name: name(argument).filter(|_| index >= by_place),
         field,
-        kind: types.kind(argument.type_oid, 0),
+        kind: types.kind(argument.type_oid, 0, -1),
         sql_type: types.name(argument.type_oid),
         absence: match (argument.has_default && index >= by_place, function.strict) {
             (true, _) => Absence::Default,

@@ -45,10 +45,53 @@ pub enum Kind {
     Composite(CompositeId),
     /// `hstore`, as a JSON object of strings and nulls.
     HStore,
+    /// A value of PostGIS, as GeoJSON.
+    Spatial(Spatial),
     /// A value that has a name in GraphQL, and is written as Postgres prints it.
     Printed(Printed),
     /// Postgres' text of the value.
     Opaque,
+}
+
+/// What PostGIS has of space, each with the number (SRID) of the reference system that a value is of if it says nothing
+/// of it: the one that its column declares, or else that of longitudes and latitudes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Spatial {
+    /// `geometry`: on a plane.
+    Geometry(u32),
+    /// `geography`: on the round earth.
+    Geography(u32),
+}
+
+/// WGS 84, longitudes and latitudes: that of GeoJSON, <https://www.rfc-editor.org/rfc/rfc7946#section-4>.
+pub const WGS_84: u32 = 4326;
+
+impl Spatial {
+    /// All names that it gives rise to in GraphQL, beside those of filters.
+    pub(super) const NAMES: [&str; 4] = ["Geometry", "Geography", "GeometryDistance", "GeographyDistance"];
+
+    /// The name of the GraphQL scalar.
+    pub fn scalar(self) -> &'static str {
+        match self {
+            Self::Geometry(_) => "Geometry",
+            Self::Geography(_) => "Geography",
+        }
+    }
+
+    /// The name of the GraphQL input that says how far away from where.
+    pub fn distance(self) -> &'static str {
+        match self {
+            Self::Geometry(_) => "GeometryDistance",
+            Self::Geography(_) => "GeographyDistance",
+        }
+    }
+
+    /// The reference system of a value that says nothing of it.
+    pub fn srid(self) -> u32 {
+        match self {
+            Self::Geometry(srid) | Self::Geography(srid) => srid,
+        }
+    }
 }
 
 /// Kinds whose values are written as Postgres prints them.
@@ -214,11 +257,17 @@ impl Kind {
         })
     }
 
-    /// The kind of a type that an extension brings.
-    pub(super) fn of_extension(extension: &str, name: &str) -> Option<Self> {
+    /// The kind of a type that an extension brings, of a column with this type modifier (`pg_attribute.atttypmod`).
+    pub(super) fn of_extension(extension: &str, version: &str, name: &str, modifier: i32) -> Option<Self> {
         match (extension, name) {
             ("citext", "citext") => Some(Self::String),
             ("hstore", "hstore") => Some(Self::HStore),
+            ("postgis", "geometry") if prints_all_digits(version) => {
+                Some(Self::Spatial(Spatial::Geometry(declared_srid(modifier))))
+            }
+            ("postgis", "geography") if prints_all_digits(version) => {
+                Some(Self::Spatial(Spatial::Geography(declared_srid(modifier))))
+            }
             _ => None,
         }
     }
@@ -262,6 +311,14 @@ impl Kind {
         }
     }
 
+    /// What stands between the elements of an array in Postgres' text of it (`pg_type.typdelim`).
+    pub fn delimiter(&self) -> char {
+        match self.element() {
+            Self::Spatial(_) => ':',
+            _ => ',',
+        }
+    }
+
     /// What stands between the bounds of a range, or of several; `None` of all other kinds.
     pub fn between(&self) -> Option<Self> {
         match self {
@@ -288,6 +345,7 @@ impl Kind {
             Self::Json | Self::Jsonb => "JSON",
             Self::Bytes => "Bytes",
             Self::HStore => "HStore",
+            Self::Spatial(spatial) => spatial.scalar(),
             Self::Printed(printed) => printed.scalar(),
             Self::Opaque => "Opaque",
             Self::Enum(_) | Self::Array(_) | Self::Composite(_) => return None,
@@ -323,6 +381,47 @@ pub fn is_orderable(kind: &Kind) -> bool {
             | Printed::Multirange(_) => true,
             Printed::Xml | Printed::TsVector => false,
         },
-        Kind::Json | Kind::Jsonb | Kind::Array(_) | Kind::Composite(_) | Kind::HStore | Kind::Opaque => false,
+        Kind::Json
+        | Kind::Jsonb
+        | Kind::Array(_)
+        | Kind::Composite(_)
+        | Kind::HStore
+        | Kind::Spatial(_)
+        | Kind::Opaque => false,
+    }
+}
+
+/// Whether this version of PostGIS, `3.3.2`, writes numbers in GeoJSON with as many digits as they have: since 3.1.
+fn prints_all_digits(version: &str) -> bool {
+    let mut parts = version.split('.').map(|part| part.parse::<u32>().unwrap_or_default());
+    (parts.next(), parts.next()) >= (Some(3), Some(1))
+}
+
+/// The reference system that `geometry(Point, 3857)` declares.
+/// <https://github.com/postgis/postgis/blob/master/liblwgeom/liblwgeom.h.in>, `TYPMOD_GET_SRID`
+fn declared_srid(modifier: i32) -> u32 {
+    if modifier < 0 {
+        return WGS_84;
+    }
+    match ((modifier & 0x0FFF_FF00) - (modifier & 0x1000_0000)) >> 8 {
+        srid @ 1.. => srid.unsigned_abs(),
+        _ => WGS_84,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_column_of_postgis_says_its_reference_system() {
+        let kind = |version, name, modifier| Kind::of_extension("postgis", version, name, modifier);
+        let geometry = |srid| Some(Kind::Spatial(Spatial::Geometry(srid)));
+        assert_eq!(kind("3.3.2", "geometry", 987_396), geometry(3857));
+        assert_eq!(kind("3.10.0", "geometry", 4), geometry(4326));
+        assert_eq!(kind("4.0.0", "geometry", -1), geometry(4326));
+        assert_eq!(kind("3.1.0", "geography", 1_107_468), Some(Kind::Spatial(Spatial::Geography(4326))));
+        assert_eq!(kind("3.0.9", "geometry", -1), None);
+        assert_eq!(kind("3.3.2", "box2d", -1), None);
     }
 }

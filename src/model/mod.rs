@@ -15,7 +15,7 @@ mod types;
 pub use aggregates::Aggregate;
 pub use catalog::{Reading, load, read};
 pub use functions::{Absence, Argument, Effect, Function, Returned};
-pub use kinds::{Bound, Kind, Printed, is_orderable};
+pub use kinds::{Bound, Kind, Printed, Spatial, WGS_84, is_orderable};
 pub use types::CompositeType;
 
 use std::collections::HashMap;
@@ -60,6 +60,8 @@ pub struct Model {
     pub enums: Vec<EnumType>,
     /// Composite types that a served column uses.
     pub composites: Vec<CompositeType>,
+    /// The schema of PostGIS, if a served column or function uses its types: its functions are called by it.
+    pub spatial_schema: Option<String>,
     /// Names that had to give way to another, for the log and `everwire check`: always the same ones.
     pub clashes: Vec<String>,
     /// Directives in comments that make no sense here, and why; likewise.

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use heck::{ToLowerCamelCase, ToPascalCase, ToShoutySnakeCase};
 
-use super::{Kind, TableNames};
+use super::{Kind, Spatial, TableNames};
 
 /// Names already given in one scope, and the clashes that came up.
 #[derive(Debug, Default)]
@@ -106,8 +106,10 @@ const RESERVED: [&str; 22] = [
 ];
 
 /// A scope in which the names are taken that every schema has, or may come to have.
-pub(super) fn reserved() -> Scope {
-    let scalars = Kind::scalars();
+pub(super) fn reserved(is_spatial: bool) -> Scope {
+    let mut scalars = Kind::scalars();
+    // Other databases may have such tables.
+    scalars.extend(Spatial::NAMES.iter().filter(|_| is_spatial));
     let filters = scalars.iter().flat_map(|scalar| [format!("{scalar}Filter"), format!("{scalar}ListFilter")]);
     let filters: Vec<String> = filters.collect();
     Scope::reserving(RESERVED.into_iter().chain(scalars).chain(filters.iter().map(String::as_str)))

@@ -12,12 +12,13 @@ impl Model {
     /// ALTER COLUMN … TYPE … USING computed anew, is another column.
     pub fn succeeded_by(&self, fresh: Model) -> Option<Model> {
         let generation = self.generation + 1;
-        let Self { generation: _, tables, functions, enums, composites, clashes, ignored } = fresh;
+        let Self { generation: _, tables, functions, enums, composites, spatial_schema, clashes, ignored } = fresh;
         let mut next = Self {
             generation,
             functions: Vec::new(),
             enums,
             composites,
+            spatial_schema,
             clashes,
             ignored,
             tables: self.tables.clone(),

@@ -23,13 +23,20 @@ pub(super) struct CatalogType {
     class: Class,
     base: Option<u32>,
     dimensions: usize,
+    modifier: i32,
     element: Option<u32>,
     delimiter: char,
-    extension: Option<String>,
+    extension: Option<CatalogExtension>,
     operators: Option<String>,
     comment: Option<String>,
     attributes: Vec<CatalogAttribute>,
     labels: Vec<CatalogLabel>,
+}
+
+#[derive(Deserialize)]
+struct CatalogExtension {
+    name: String,
+    version: String,
 }
 
 #[derive(Deserialize)]
@@ -38,6 +45,7 @@ struct CatalogAttribute {
     name: String,
     type_oid: u32,
     dimensions: usize,
+    modifier: i32,
     version: String,
     collation: Collation,
     comment: Option<String>,
@@ -142,7 +150,7 @@ impl<'a> Types<'a> {
                 clashes,
                 &format!("part {}.\"{}\"", entry.name.quoted(), attribute.name),
             ),
-            kind: self.kind(attribute.type_oid, attribute.dimensions),
+            kind: self.kind(attribute.type_oid, attribute.dimensions, attribute.modifier),
             sql_type: self.name(attribute.type_oid),
             base_type: self.name(self.base(attribute.type_oid)),
             array_type: self.array_name(self.base(attribute.type_oid)),
@@ -159,20 +167,23 @@ impl<'a> Types<'a> {
         entry.attributes.iter().map(attribute).collect()
     }
 
-    /// The kind of a value of this type, of a column that was declared with so many dimensions.
-    pub(super) fn kind(&self, oid: u32, dimensions: usize) -> Kind {
-        self.kind_within(oid, dimensions, DEEPEST).unwrap_or(Kind::Opaque)
+    /// The kind of a value of this type, of a column that was declared with so many dimensions and this modifier.
+    pub(super) fn kind(&self, oid: u32, dimensions: usize, modifier: i32) -> Kind {
+        self.kind_within(oid, dimensions, modifier, DEEPEST).unwrap_or(Kind::Opaque)
     }
 
-    fn kind_within(&self, oid: u32, dimensions: usize, depth: usize) -> Option<Kind> {
+    fn kind_within(&self, oid: u32, dimensions: usize, modifier: i32, depth: usize) -> Option<Kind> {
         let entry = self.by_oid.get(&oid).filter(|_| depth > 0)?;
         if let Some(base) = entry.base {
-            return self.kind_within(base, entry.dimensions, depth - 1);
+            return self.kind_within(base, entry.dimensions, entry.modifier, depth - 1);
         }
         if let Some(element) = entry.element {
-            // The arrays of `box` alone are written with another character between their elements.
-            let readable = self.by_oid.get(&element).is_some_and(|element| element.delimiter == ',');
-            let inner = self.kind_within(element, 0, depth - 1).filter(|_| readable)?;
+            let inner = self.kind_within(element, 0, modifier, depth - 1)?;
+            // Those of `box`, and of types that nobody knows, may have another character between them.
+            let delimiter = self.by_oid.get(&element).map_or(',', |element| element.delimiter);
+            if delimiter != inner.delimiter() {
+                return None;
+            }
             // Elements that are arrays themselves (by a domain) are quoted texts, and no further dimension.
             let inner = if matches!(inner, Kind::Array(_)) { Kind::Opaque } else { inner };
             let lists = (0..dimensions.clamp(1, MOST_DIMENSIONS)).fold(inner, |kind, _| Kind::Array(Box::new(kind)));
@@ -180,12 +191,7 @@ impl<'a> Types<'a> {
         }
         let built_in = Kind::of_builtin(oid).or_else(|| self.enum_ids.get(&oid).map(|id| Kind::Enum(*id)));
         let built_in = built_in.or_else(|| self.composite_ids.get(&oid).map(|id| Kind::Composite(*id)));
-        built_in
-            .or_else(|| match (&entry.extension, entry.class) {
-                (Some(extension), Class::Base) => Kind::of_extension(extension, &entry.name.name),
-                _ => None,
-            })
-            .or(Some(Kind::Opaque))
+        built_in.or_else(|| entry.brought(modifier)).or(Some(Kind::Opaque))
     }
 
     /// The type's name.
@@ -212,9 +218,15 @@ impl<'a> Types<'a> {
     pub(super) fn collation(&self, oid: u32, told: Collation) -> Collation {
         let base = self.base(oid);
         let element = self.by_oid.get(&base).and_then(|entry| entry.element).map_or(base, |element| self.base(element));
-        let folds = |entry: &&CatalogType| entry.extension.as_deref() == Some("citext");
+        let folds = |entry: &&CatalogType| entry.extension.as_ref().is_some_and(|found| found.name == "citext");
         if self.by_oid.get(&element).is_some_and(folds) { Collation::Equivalence } else { told }
     }
+}
+
+/// The schema of PostGIS, if its types are among these.
+pub(super) fn spatial_schema(types: &[CatalogType]) -> Option<String> {
+    let is_spatial = |entry: &&CatalogType| matches!(entry.brought(-1), Some(Kind::Spatial(_)));
+    types.iter().find(is_spatial).map(|entry| entry.name.schema.clone())
 }
 
 /// These types, and all that they are made of.
@@ -229,6 +241,12 @@ fn with_parts(by_oid: &HashMap<u32, &CatalogType>, types: HashSet<u32>) -> HashS
 }
 
 impl CatalogType {
+    /// Its kind, if an extension brought it.
+    fn brought(&self, modifier: i32) -> Option<Kind> {
+        let CatalogExtension { name, version } = self.extension.as_ref().filter(|_| self.class == Class::Base)?;
+        Kind::of_extension(name, version, &self.name.name, modifier)
+    }
+
     fn parts(&self) -> impl Iterator<Item = u32> {
         let attributes = self.attributes.iter().map(|attribute| attribute.type_oid);
         self.base.into_iter().chain(self.element).chain(attributes)

@@ -180,6 +180,8 @@ fn coerce_scalar(name: &str, input: Input, place: &str) -> Result<Input, Error> 
             fields.iter().all(|(_, value)| matches!(value, Input::Null | Input::String(_)))
         }
         ("HStore", _) => false,
+        // GeoJSON, or Postgres' text.
+        ("Geometry" | "Geography", Input::Object(_)) => true,
         ("ID", Input::String(_)) => true,
         ("ID", Input::Number(text)) => text.parse::<i64>().is_ok(),
         ("Boolean" | "Int", _) => false,

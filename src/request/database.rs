@@ -67,6 +67,10 @@ pub fn public_error(model: &Model, error: &sqlx::Error) -> Error {
         "42601" if error.position().is_none() => {
             Error::new(Code::DataInvalid, format!("the database refused a value: {}", error.message()))
         }
+        "XX000" if is_of_postgis(error) => {
+            tracing::warn!(%error, "PostGIS refused a geometry");
+            Error::new(Code::DataInvalid, spatial_message(error.message()))
+        }
         "25006" => Error::new(Code::Forbidden, "the database is read-only"),
         code if is_stale(code) => {
             tracing::warn!(%error, code, "the database is not what the schema says");
@@ -85,6 +89,22 @@ pub fn public_error(model: &Model, error: &sqlx::Error) -> Error {
             Error::new(Code::Internal, format!("the database failed with the code {code}; the server's log has more"))
         }
     }
+}
+
+/// PostGIS has no codes of its own: an error of its is told by the file that it comes out of.
+/// <https://github.com/postgis/postgis/tree/master/postgis>
+fn is_of_postgis(error: &PgDatabaseError) -> bool {
+    let file = error.file().unwrap_or_default();
+    ["lwgeom_", "geography_", "geometry_", "gserialized_"].iter().any(|start| file.starts_with(start))
+}
+
+/// Most of what PostGIS says of geometries has their coordinates in it, which may be those of other rows.
+fn spatial_message(message: &str) -> String {
+    let of_what_was_given = message.starts_with("Invalid hex string") || message.contains("mixed SRID");
+    if of_what_was_given || !message.contains(|character: char| character.is_ascii_digit()) {
+        return format!("the database refused a geometry: {message}");
+    }
+    "the database refused a geometry, or cannot do with it what was asked for".to_owned()
 }
 
 /// Both ends of a foreign key report the same code: a missing target, or rows that still refer.

@@ -8,10 +8,12 @@ use super::build::{Builder, constant};
 use super::composites;
 use super::meaning::{ConnectionField, Meaning};
 use crate::filter::{Operand, Operator};
-use crate::model::{Aggregate, Kind, Model};
+use crate::model::{Aggregate, Kind, Model, Spatial};
+
+const GEOJSON: &str = "https://www.rfc-editor.org/rfc/rfc7946";
 
 /// Name, description, and where its format is specified.
-const SCALARS: [(&str, &str, Option<&str>); 33] = [
+const SCALARS: [(&str, &str, Option<&str>); 35] = [
     (
         "BigInt",
         "A whole number of 64 bits, as a string: JSON numbers lose digits beyond 2^53. Input may be a number.",
@@ -31,6 +33,19 @@ const SCALARS: [(&str, &str, Option<&str>); 33] = [
     ("JSON", "Any JSON value.", Some("https://www.rfc-editor.org/rfc/rfc8259")),
     ("Bytes", "Bytes: `\\x` and two hexadecimal digits for each.", None),
     ("HStore", "Keys with values that are strings or null, as a JSON object.", None),
+    (
+        "Geometry",
+        "A geometry of PostGIS, as an object of GeoJSON: `{\"type\": \"Point\", \"coordinates\": [16.37, 48.2]}`. What is not in \
+         longitudes and latitudes says so in `crs`. What GeoJSON cannot say (measures, curves) is text: EWKB in hexadecimal \
+         digits. Input may be such text, or WKT.",
+        Some(GEOJSON),
+    ),
+    (
+        "Geography",
+        "A geometry on the round earth, as an object of GeoJSON: `{\"type\": \"Point\", \"coordinates\": [16.37, 48.2]}`. What \
+         GeoJSON cannot say (measures, curves) is text: EWKB in hexadecimal digits. Input may be such text, or WKT.",
+        Some(GEOJSON),
+    ),
     ("Inet", "An address of a network, or of a host in it: `192.168.1.5`, `192.168.1.5/24`, `::1`.", None),
     ("CIDR", "A network: `192.168.1.0/24`.", None),
     ("MacAddr", "A hardware address: `08:00:2b:01:02:03`.", None),
@@ -129,6 +144,9 @@ pub(super) fn register(schema: &mut Builder, model: &Model) {
             if let Kind::Composite(id) = kind {
                 schema.register(composites::parts_filter(model, model.composite(id)));
             }
+            if let Kind::Spatial(spatial) = kind {
+                schema.register(distance(spatial));
+            }
         }
     }
     for entry in &model.enums {
@@ -217,7 +235,7 @@ fn input_name(model: &Model, kind: &Kind) -> String {
 fn listed(kind: &Kind, name: String, required: bool) -> TypeRef {
     let ty = match kind {
         // Values of several dimensions are read as one list: see `selection`.
-        Kind::Array(element) if !matches!(element.element(), Kind::Composite(_)) => {
+        Kind::Array(element) if !matches!(element.element(), Kind::Composite(_) | Kind::Spatial(_)) => {
             TypeRef::List(Box::new(listed(element, name, false)))
         }
         Kind::Array(_) => TypeRef::named_list(name),
@@ -249,8 +267,28 @@ fn filter(model: &Model, kind: &Kind) -> InputObject {
             Operand::Text => TypeRef::named("String"),
             Operand::Texts => TypeRef::named_nn_list("String"),
             Operand::Parts => TypeRef::named(format!("{}PartsFilter", element_name(model, kind))),
+            Operand::Distance => of_distance(kind),
             Operand::Between => input_type(model, &kind.between().unwrap_or(Kind::Opaque), false),
         };
         filter.field(InputValue::new(operator.field(), ty).description(operator.description(kind)))
     })
+}
+
+/// Only geometries lie at a distance.
+fn of_distance(kind: &Kind) -> TypeRef {
+    match kind {
+        Kind::Spatial(spatial) => TypeRef::named(spatial.distance()),
+        _ => TypeRef::named("Float"),
+    }
+}
+
+fn distance(spatial: Spatial) -> InputObject {
+    let far = match spatial {
+        Spatial::Geometry(_) => "In the unit of the reference system: degrees for longitudes and latitudes.",
+        Spatial::Geography(_) => "In metres.",
+    };
+    InputObject::new(spatial.distance())
+        .description("How far away, and from where.")
+        .field(InputValue::new("from", TypeRef::named_nn(spatial.scalar())).description("From where."))
+        .field(InputValue::new("distance", TypeRef::named_nn("Float")).description(far))
 }

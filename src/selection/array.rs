@@ -15,8 +15,8 @@ pub(super) enum Token<'a> {
     Value(&'a str),
 }
 
-/// Gives the pieces of the text, in their order.
-pub(super) fn read(text: &str, mut take: impl FnMut(Token<'_>)) {
+/// Gives the pieces of the text, in their order, given what stands between elements.
+pub(super) fn read(text: &str, delimiter: char, mut take: impl FnMut(Token<'_>)) {
     // Lower bounds other than 1 stand in front: `[0:2]={…}`. JSON has none.
     let start = if text.starts_with('[') { text.find('=').map_or(0, |at| at + 1) } else { 0 };
     let mut characters = text[start..].chars();
@@ -26,7 +26,7 @@ pub(super) fn read(text: &str, mut take: impl FnMut(Token<'_>)) {
         let piece = match character {
             '{' => Token::Open,
             '}' => Token::Close,
-            ',' => Token::Separator,
+            other if other == delimiter => Token::Separator,
             '"' => {
                 quoted = true;
                 while let Some(character) = characters.next().filter(|character| *character != '"') {

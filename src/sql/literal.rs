@@ -3,10 +3,15 @@
 /// The text form of a one-dimensional array, from the text forms of its elements.
 /// <https://www.postgresql.org/docs/current/arrays.html#ARRAYS-IO>
 pub fn array_literal<'a>(elements: impl IntoIterator<Item = Option<&'a str>>) -> String {
+    array_literal_with(',', elements)
+}
+
+/// The same of a type that has something else between its elements (`pg_type.typdelim`).
+pub fn array_literal_with<'a>(delimiter: char, elements: impl IntoIterator<Item = Option<&'a str>>) -> String {
     let mut text = String::from("{");
     for (index, element) in elements.into_iter().enumerate() {
         if index > 0 {
-            text.push(',');
+            text.push(delimiter);
         }
         let Some(element) = element else {
             text.push_str("NULL");

@@ -379,6 +379,8 @@ fn test(model: &Model, column: &Column, random: &mut StdRng) -> Test {
             let part = model.part(&column.kind, index).expect("this part");
             Test::Part(index, Box::new(test(model, part, random)))
         }
+        Operator::Lie(lie) => Test::Lie(lie, value(values, random)),
+        Operator::Distance => Test::Distance(value(values, random), "1".to_owned()),
     }
 }
 

@@ -19,6 +19,7 @@ mod cases;
 use cases::{Case, Offers};
 
 use crate::client;
+use crate::spatial;
 use crate::world::{Server, World};
 
 #[test]
@@ -26,7 +27,8 @@ fn every_type_is_documented() {
     let page = std::fs::read_to_string("docs/types.md").expect("the page");
     for case in cases::all()
         .iter()
-        .filter(|case| !matches!(case.sql, "mood" | "mood_domain" | "price" | "inet_domain" | "spans"))
+        .chain(&cases::spatial())
+        .filter(|case| !matches!(case.sql, "mood" | "mood_domain" | "price" | "inet_domain" | "spans" | "place"))
     {
         let sql = case
             .sql
@@ -61,6 +63,11 @@ impl Target {
         let options: PgConnectOptions = world.url().parse().expect("an address");
         let pool = request::connect(options, 2, std::time::Duration::from_secs(30));
         raw_sql(PREPARE).execute(&pool).await.expect("types");
+        if cases.iter().any(|case| case.graphql.starts_with("Geo")) {
+            let postgis =
+                "CREATE EXTENSION postgis SCHEMA extensions; CREATE DOMAIN place AS extensions.geometry(Point, 3857)";
+            raw_sql(postgis).execute(&pool).await.expect("PostGIS");
+        }
         for (number, case) in cases.iter().enumerate() {
             let (ty, collation) = case.sql.split_once(" COLLATE").unwrap_or((case.sql, ""));
             let collate = if collation.is_empty() { String::new() } else { format!(" COLLATE{collation}") };
@@ -170,6 +177,13 @@ async fn moments_and_documents_go_through_the_whole_api() {
 #[tokio::test]
 async fn ranges_and_all_other_types_go_through_the_whole_api() {
     go_through_the_whole_api(cases::ranges().into_iter().chain(cases::others()).collect()).await;
+}
+
+#[tokio::test]
+async fn geometries_go_through_the_whole_api() {
+    if !spatial::is_missing(&World::start().await).await {
+        go_through_the_whole_api(cases::spatial()).await;
+    }
 }
 
 async fn go_through_the_whole_api(cases: Vec<Case>) {

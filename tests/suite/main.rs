@@ -28,6 +28,7 @@ mod schema;
 mod seed;
 mod shapes;
 mod sockets;
+mod spatial;
 mod structure;
 mod sync;
 mod target;

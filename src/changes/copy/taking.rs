@@ -168,7 +168,7 @@ fn fill(columns: usize, sql: &mut Statement) {
 /// same for most types, but not for boolean and for some that only Postgres knows (inet, character).
 fn write_text(table: &Table, column: ColumnId, sql: &mut Statement) {
     let described = table.column(column);
-    if matches!(described.kind, Kind::Boolean | Kind::Padded | Kind::Printed(_) | Kind::Opaque) {
+    if matches!(described.kind, Kind::Boolean | Kind::Padded | Kind::Spatial(_) | Kind::Printed(_) | Kind::Opaque) {
         sql.keyword("CASE WHEN ").column("t", &described.name).keyword(" IS DISTINCT FROM NULL THEN ");
         sql.keyword("pg_catalog.concat(").column("t", &described.name).keyword(") END");
     } else {

@@ -82,6 +82,7 @@ pub(super) fn read(kind: &Kind, text: &str) -> Option<Value> {
         | Kind::Array(_)
         | Kind::Composite(_)
         | Kind::HStore
+        | Kind::Spatial(_)
         | Kind::Printed(Printed::MacAddr | Printed::BitString | Printed::Money | Printed::Xml | Printed::TsVector)
         | Kind::Opaque
         | Kind::Enum(_)

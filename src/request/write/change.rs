@@ -213,6 +213,8 @@ fn constant(filter: &Filter) -> Option<bool> {
             | Test::Path(_)
             | Test::Place(..)
             | Test::Matches(_)
+            | Test::Lie(..)
+            | Test::Distance(..)
             | Test::Part(..),
         ) => None,
         Filter::Related(_, quantifier, filter) => match (quantifier, constant(filter)) {

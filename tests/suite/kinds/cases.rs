@@ -189,6 +189,74 @@ pub(super) fn documents() -> Vec<Case> {
     ]
 }
 
+/// Of PostGIS, which is not everywhere.
+pub(super) fn spatial() -> Vec<Case> {
+    use Offers::EqualityInQueries;
+    const VIENNA: &str = "0101000020E61000001F85EB51B85E30409A99999999194840";
+    let system = |name: &str| json!({ "type": "name", "properties": { "name": name } });
+    vec![
+        case(
+            "extensions.geometry",
+            "Geometry",
+            EqualityInQueries,
+            &[
+                (json!({"type": "Point", "coordinates": [16.37, 48.2]}), VIENNA),
+                (json!("SRID=4326;POLYGON EMPTY"), "0103000020E610000000000000"),
+                (
+                    json!({"crs": null, "type": "GeometryCollection", "geometries": [
+                        {"type": "Point", "coordinates": [-1, 1e20]},
+                        {"type": "MultiLineString", "coordinates": [[[0, 0], [1, 1]]]}
+                    ]}),
+                    "0107000000020000000101000000000000000000F0BF408CB5781DAF15440105000000010000000102000000020000000000000000\
+                     0000000000000000000000000000000000F03F000000000000F03F",
+                ),
+                // A measure, which GeoJSON has no place for.
+                (json!("POINT M (1 2 3)"), "0101000040000000000000F03F00000000000000400000000000000840"),
+            ],
+        ),
+        case(
+            "extensions.geometry(PolygonZ,3857)",
+            "Geometry",
+            EqualityInQueries,
+            &[(
+                json!({"type": "Polygon", "coordinates": [[[0, 0, 1], [1, 0, 1], [1, 1, 1e-9], [0, 0, 1]]]}),
+                "01030000A0110F0000010000000400000000000000000000000000000000000000000000000000F03F000000000000F03F000000000000\
+                 0000000000000000F03F000000000000F03F000000000000F03F95D626E80B2E113E000000000000000000000000000000000000000000\
+                 00F03F",
+            )],
+        ),
+        case(
+            "place",
+            "Geometry",
+            EqualityInQueries,
+            &[
+                (json!({"type": "Point", "coordinates": [1, 2]}), "0101000020110F0000000000000000F03F0000000000000040"),
+                (
+                    json!({"type": "Point", "coordinates": [], "crs": system("EPSG:3857")}),
+                    "0101000020110F0000000000000000F87F000000000000F87F",
+                ),
+            ],
+        ),
+        case(
+            "extensions.geography",
+            "Geography",
+            EqualityInQueries,
+            &[
+                (json!({"type": "Point", "coordinates": [16.37, 48.2]}), VIENNA),
+                // Beyond the bounds of the earth: PostGIS goes round it.
+                (
+                    json!({"type": "Point", "coordinates": [181, 1]}),
+                    "0101000020E610000000000000006066C0000000000000F03F",
+                ),
+                (
+                    json!({"type": "MultiPoint", "coordinates": [[1, 2], [3, 4]], "crs": system("urn:ogc:def:crs:EPSG::4326")}),
+                    "0104000020E6100000020000000101000000000000000000F03F0000000000000040010100000000000000000008400000000000001040",
+                ),
+            ],
+        ),
+    ]
+}
+
 pub(super) fn ranges() -> Vec<Case> {
     use Offers::{Equality, Order};
     vec![
