@@ -60,6 +60,11 @@ impl History {
         self.begin.lsn
     }
 
+    /// Every commit after this position is held.
+    pub(super) fn start(&self) -> Sequence {
+        self.begin
+    }
+
     /// Lets go of the commits that end before `lsn`.
     pub(super) fn forget_before(&mut self, lsn: Lsn) {
         while self.commits.front().is_some_and(|held| held.end_lsn <= lsn) {

@@ -9,10 +9,10 @@ use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 use tokio::sync::Semaphore;
 
-use super::commit::{Commit, RowChange};
+use super::commit::{Changes, Commit, RowChange};
 use super::effect::{Incomplete, effects};
 use super::follow::Reset;
-use super::group::{Group, More};
+use super::group::Group;
 use super::payload::{Part, Writer};
 use super::shared::Shared;
 use super::spool::blocking;
@@ -109,6 +109,25 @@ impl Telling {
     }
 }
 
+/// The message of a commit that comes after this position, if that takes no reading: it has been made for another, or
+/// the commit is in memory, and there was no room for its messages only.
+pub(super) fn tell_at_once(shared: &Shared, group: &Group, commit: &Commit, after: Sequence) -> Option<Told> {
+    let (made, key) = (&shared.parts.made, (group.id, after));
+    if let Some(made) = made.get(&key) {
+        return Some(Told::Message(made));
+    }
+    match &commit.changes {
+        Changes::Spooled(_) => None,
+        Changes::Held(_) => Some(match make(&shared.model(), group, commit, after) {
+            Ok(message) => {
+                made.insert(key, message.clone());
+                Told::Message(message)
+            }
+            Err(reason) => Told::Untold(reason),
+        }),
+    }
+}
+
 /// The message of a commit that comes after this position: made once for all who ask in about the same moment.
 pub(super) async fn tell(
     shared: Arc<Shared>,
@@ -117,9 +136,6 @@ pub(super) async fn tell(
     after: Sequence,
 ) -> Result<Told, Error> {
     let key = (group.id, after);
-    if let Some(made) = shared.parts.made.get(&key) {
-        return Ok(Told::Message(made));
-    }
     apart(async move {
         let parts = &shared.parts;
         let made = parts.made.get_or_insert_async(&key, async {
@@ -128,7 +144,7 @@ pub(super) async fn tell(
                 permit.map_err(|_| Unmade::Failed(Error::new(Code::Unavailable, "the server is stopping")))?;
             let model = shared.model();
             let made = blocking(move || Ok(make(&model, &group, &commit, after))).await;
-            made.unwrap_or_else(|error| Err(error.into()))
+            made.unwrap_or_else(|error| Err(unreadable(&error))).map_err(Unmade::Untold)
         });
         match made.await {
             Ok(made) => Ok(Told::Message(made)),
@@ -145,28 +161,28 @@ enum Unmade {
     Failed(Error),
 }
 
-impl From<io::Error> for Unmade {
-    fn from(error: io::Error) -> Self {
-        tracing::error!(%error, "a commit cannot be read back from its file");
-        Self::Untold(Reset::Lagged)
-    }
+fn unreadable(error: &io::Error) -> Reset {
+    tracing::error!(%error, "a commit cannot be read back from its file");
+    Reset::Lagged
 }
 
-/// Makes a message. Blocks.
-fn make(model: &Model, group: &Group, commit: &Commit, after: Sequence) -> Result<Made, Unmade> {
+/// Makes a message; the reason for a fresh copy if it cannot be made. Blocks, if the commit is not in memory.
+fn make(model: &Model, group: &Group, commit: &Commit, after: Sequence) -> Result<Made, Reset> {
     let writer = Writer { model, follow: &group.follow };
     let (epoch, ordinal) = (after.epoch, commit.ordinal(after));
     let mut part = writer.part();
     for chunk in commit.chunk_after(ordinal)..commit.chunks() {
-        let changes = commit.read(chunk)?;
+        let changes = commit.read(chunk).map_err(|error| unreadable(&error))?;
         let changes = changes.iter().filter(|change| change.ordinal > ordinal);
         let effects = effects(&group.scopes, commit, changes);
-        let effects = effects.map_err(|Incomplete(reason)| Unmade::Untold(reason))?;
+        let effects = effects.map_err(|Incomplete(reason)| reason)?;
         for effect in effects.list {
             if let Some(part) = writer.add(&mut part, &effect, commit.at(epoch, effect.ordinal)) {
-                return Ok(group.message(&writer, commit, after, &part, More::Follows));
+                let sequence = commit.at(epoch, part.ordinal);
+                return Ok((sequence, group.message(&writer, commit, after, sequence, &part)));
             }
         }
     }
-    Ok(group.message(&writer, commit, after, &part, More::Nothing))
+    let end = commit.sequence(epoch);
+    Ok((end, group.message(&writer, commit, after, end, &part)))
 }

@@ -10,6 +10,7 @@
 //! say so, an empty message in the log that moves an idle log on, and the event triggers of `watch` where wanted.
 
 mod assembler;
+mod backlog;
 mod canonical;
 mod commit;
 mod copy;

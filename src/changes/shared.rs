@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use sqlx::PgPool;
 use tokio::sync::{Notify, Semaphore, watch};
 
+use super::backlog::Backlog;
 use super::commit::Commit;
 use super::effect::Scope;
 use super::follow::{Follow, Reset};
@@ -48,6 +49,8 @@ pub(super) struct Shared {
     pub(super) spool: Spool,
     /// Messages of commits that are.
     pub(super) parts: Parts,
+    /// Those who come back.
+    pub(super) backlog: Backlog,
     /// Written after the groups have got what they get up to there.
     pub(super) reached: watch::Sender<Reached>,
     pub(super) stop: watch::Sender<bool>,
@@ -162,6 +165,7 @@ impl Shared {
             messages: Arc::default(),
             spool,
             parts: Parts::new(),
+            backlog: Backlog::default(),
             reached: watch::Sender::new(Reached::default()),
             stop: watch::Sender::new(false),
             copies: Semaphore::new(COPIES as usize),
@@ -305,9 +309,11 @@ impl Shared {
         core.history.unseen(snapshot, until)
     }
 
-    /// The commits after `since` that began before `until`; `None` if not all are held.
-    pub(super) fn between(&self, since: Sequence, until: Sequence) -> Option<Vec<Arc<Commit>>> {
-        self.core().history.between(since, until)
+    /// The commits after `since` that began before `until`, as far as they are held, and from where on they are.
+    pub(super) fn between(&self, since: Sequence, until: Sequence) -> (Sequence, Vec<Arc<Commit>>) {
+        let core = self.core();
+        let begin = core.history.start();
+        (begin, core.history.between(since.max(begin), until).unwrap_or_default())
     }
 
     /// Moves an idle log on, at most once in `pause` whoever asks: what stands in the log but was not flushed is

@@ -10,10 +10,11 @@ use futures_util::future::WeakShared;
 use futures_util::{FutureExt, Stream};
 use tokio::task::JoinSet;
 
+use super::backlog::catch_up;
 use super::copy::{self, Given, Reading, StartingCopy, Taking};
 use super::follow::Reset;
-use super::group::{Extended, Group, Next};
-use super::large::{self, Told};
+use super::group::{CaughtUp, Group, Next};
+use super::large::{self, Made, Told};
 use super::shared::Shared;
 use crate::error::{Code, Error};
 use crate::sequence::Sequence;
@@ -72,8 +73,14 @@ impl Subscription {
         State::Joining(Box::pin(resume(Arc::clone(&self.shared), Arc::clone(&self.group), at, Reset::Lagged)))
     }
 
+    /// Goes on after a message of a commit.
+    fn told(&mut self, (sequence, message): Made) -> Poll<Option<<Self as Stream>::Item>> {
+        self.state = State::Following(sequence);
+        Poll::Ready(Some(Ok(message)))
+    }
+
     /// Ends with an error.
-    fn fail(&mut self, error: Error) -> Poll<Option<Result<Bytes, Vec<Error>>>> {
+    fn fail(&mut self, error: Error) -> Poll<Option<<Self as Stream>::Item>> {
         self.state = State::Ended;
         Poll::Ready(Some(Err(vec![error.at(&self.group.follow.root_key)])))
     }
@@ -140,8 +147,14 @@ impl Stream for Subscription {
                         return Poll::Ready(Some(Ok(message)));
                     }
                     Next::Large(commit, after) => {
-                        let (shared, group) = (Arc::clone(&this.shared), Arc::clone(&this.group));
-                        State::Telling(Box::pin(large::tell(shared, group, commit, after)))
+                        match large::tell_at_once(&this.shared, &this.group, &commit, after) {
+                            Some(Told::Message(made)) => return this.told(made),
+                            Some(Told::Untold(reason)) => this.start(reason),
+                            None => {
+                                let (shared, group) = (Arc::clone(&this.shared), Arc::clone(&this.group));
+                                State::Telling(Box::pin(large::tell(shared, group, commit, after)))
+                            }
+                        }
                     }
                     Next::Behind => {
                         let at = *at;
@@ -151,10 +164,7 @@ impl Stream for Subscription {
                     Next::Ended(error) => return this.fail(error),
                 },
                 State::Telling(telling) => match ready!(telling.as_mut().poll(context)) {
-                    Ok(Told::Message((sequence, message))) => {
-                        this.state = State::Following(sequence);
-                        return Poll::Ready(Some(Ok(message)));
-                    }
+                    Ok(Told::Message(made)) => return this.told(made),
                     Ok(Told::Untold(reason)) => this.start(reason),
                     Err(error) => return this.fail(error),
                 },
@@ -178,17 +188,13 @@ async fn resume(shared: Arc<Shared>, group: Arc<Group>, at: Sequence, otherwise:
     if shared.is_ahead(at).await? {
         return start(shared, group, Reset::Epoch).await;
     }
-    loop {
-        let begin = group.begin();
-        if begin <= at {
-            return Ok(Joined::Resumed(at));
-        }
-        let Some(commits) = shared.between(at, begin) else { return start(shared, group, otherwise).await };
-        match group.extend(&shared.model(), at, begin, &commits) {
-            Extended::Done | Extended::Moved => {}
-            Extended::TooLong => return start(shared, group, otherwise).await,
-            Extended::Untold(reason) => return start(shared, group, reason).await,
-        }
+    if group.reaches(at) {
+        return Ok(Joined::Resumed(at));
+    }
+    match catch_up(&shared, &group, at).await {
+        CaughtUp::Done => Ok(Joined::Resumed(at)),
+        CaughtUp::TooFar => start(shared, group, otherwise).await,
+        CaughtUp::Untold(reason) => start(shared, group, reason).await,
     }
 }
 

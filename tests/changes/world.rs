@@ -160,9 +160,16 @@ impl Client {
 
     /// The next message, applied.
     pub(crate) async fn next(&mut self) -> Value {
-        let message: Value = serde_json::from_slice(&self.raw().await).unwrap();
-        self.apply(&message["tasks"]);
-        message["tasks"].clone()
+        let message = self.raw().await;
+        self.take(&message)
+    }
+
+    /// A message, applied.
+    pub(crate) fn take(&mut self, message: &[u8]) -> Value {
+        let mut message: Value = serde_json::from_slice(message).unwrap();
+        let message = message["tasks"].take();
+        self.apply(&message);
+        message
     }
 
     /// The next message that has changes or a reset, applied.
