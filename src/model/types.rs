@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::assemble::description;
 use super::names::{self, Scope};
-use super::{Collation, Column, CompositeId, EnumId, EnumType, EnumValue, Kind, Writing};
+use super::{Collation, Column, CompositeId, EnumId, Kind, Writing};
 use crate::sql::QualifiedName;
 
 /// Postgres' own limit of an array's dimensions: <https://www.postgresql.org/docs/current/limits.html>.
@@ -74,6 +74,44 @@ enum Class {
 struct CatalogLabel {
     label: String,
     version: String,
+}
+
+/// An enum type.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EnumType {
+    /// `pg_type.oid`.
+    pub oid: u32,
+    /// Name in SQL.
+    pub sql: QualifiedName,
+    /// Name in GraphQL.
+    pub type_name: String,
+    /// Its SQL comment.
+    pub comment: Option<String>,
+    /// Labels in Postgres' order, each with its GraphQL name.
+    pub values: Vec<EnumValue>,
+}
+
+impl EnumType {
+    /// The value with this GraphQL name.
+    pub fn by_name(&self, name: &str) -> Option<&EnumValue> {
+        self.values.iter().find(|value| value.name == name)
+    }
+
+    /// The value with this label.
+    pub fn by_label(&self, label: &str) -> Option<&EnumValue> {
+        self.values.iter().find(|value| value.label == label)
+    }
+}
+
+/// One value of an enum.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EnumValue {
+    /// In Postgres: `doing`.
+    pub label: String,
+    /// In GraphQL: `DOING`.
+    pub name: String,
+    /// Which version of its row in `pg_enum` this is: another one when it was renamed.
+    pub version: String,
 }
 
 /// A composite type.
