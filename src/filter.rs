@@ -102,6 +102,15 @@ impl Test {
         }
     }
 
+    /// The values of which the column has to have one, if that is what it asks for.
+    pub fn demanded(&self) -> Option<&[String]> {
+        match self {
+            Self::Compare(Comparison::Eq, value) => Some(std::slice::from_ref(value)),
+            Self::In(values) => Some(values),
+            _ => None,
+        }
+    }
+
     /// Visits every operand that is a value of the column's type, or of that of a part.
     fn operands_mut(&mut self, model: &Model, column: &Column, visit: &mut impl FnMut(&Column, &mut String)) {
         match self {

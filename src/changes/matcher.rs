@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::commit::{Commit, OldRow, Operation, RowChange};
 use super::group::Group;
 use super::row::Row;
-use crate::filter::{Comparison, Filter, Test};
+use crate::filter::Filter;
 use crate::model::{Collation, ColumnId, Kind, Model, Table, TableId};
 
 /// The groups of every table.
@@ -125,23 +125,8 @@ fn demanded<'a>(table: &Table, filter: &'a Filter) -> Option<(ColumnId, Vec<&'a 
         let Filter::Test(id, test) = condition else { return None };
         let column = table.column(*id);
         let exact = has_one_text(&column.kind) && column.collation != Collation::Equivalence;
-        match test {
-            Test::Compare(Comparison::Eq, value) if exact => Some((*id, vec![value.as_str()])),
-            Test::In(values) if exact => Some((*id, values.iter().map(String::as_str).collect())),
-            Test::Compare(..)
-            | Test::In(_)
-            | Test::NotIn(_)
-            | Test::IsNull(_)
-            | Test::Match(..)
-            | Test::Contain(..)
-            | Test::Keys(..)
-            | Test::Path(_)
-            | Test::Place(..)
-            | Test::Matches(_)
-            | Test::Lie(..)
-            | Test::Distance(..)
-            | Test::Part(..) => None,
-        }
+        let values = test.demanded().filter(|_| exact)?;
+        Some((*id, values.iter().map(String::as_str).collect::<Vec<_>>()))
     });
     let coarse = |id: &ColumnId| matches!(table.column(*id).kind, Kind::Boolean | Kind::Enum(_));
     candidates.min_by_key(|(id, values)| (coarse(id), values.len()))

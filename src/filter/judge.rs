@@ -205,21 +205,7 @@ fn unjudged(test: &Test) -> Error {
 
 /// Why only Postgres can judge the test, if so.
 fn inexact(column: &Column, test: &Test) -> Option<&'static str> {
-    let is_order = match test {
-        Test::Compare(comparison, _) => comparison.is_order(),
-        Test::IsNull(_)
-        | Test::In(_)
-        | Test::NotIn(_)
-        | Test::Match(..)
-        | Test::Contain(..)
-        | Test::Keys(..)
-        | Test::Path(_)
-        | Test::Place(..)
-        | Test::Matches(_)
-        | Test::Lie(..)
-        | Test::Distance(..)
-        | Test::Part(..) => false,
-    };
+    let is_order = matches!(test, Test::Compare(comparison, _) if comparison.is_order());
     match (&column.kind, test, column.collation) {
         (_, Test::IsNull(_), _) => None,
         (_, Test::Match(Match::Regex | Match::Iregex, _), _) => {

@@ -162,19 +162,7 @@ async fn composite_values_are_found_and_followed_by_their_parts() {
     target.data(&format!("{CREATE} {{ id }} }}")).await;
     run(&target, SHOPS).await;
     let mut client = Client::ready(&target.server.base).await;
-    for (number, (filter, condition)) in CONDITIONS.into_iter().enumerate() {
-        let wanted = target.ask(&format!("SELECT id::text FROM shop WHERE {condition} ORDER BY id")).await;
-        let wanted: Vec<Value> = wanted.iter().map(|id| json!({ "id": id.parse::<i32>().expect("an id") })).collect();
-        assert!(!wanted.is_empty(), "{filter} finds nothing");
-        let found = target.data(&format!("{{ shops(where: {{{filter}}}) {{ nodes {{ id }} }} }}")).await;
-        assert_eq!(found["shops"]["nodes"], json!(wanted), "{filter}");
-        let id = number.to_string();
-        let query = format!("subscription {{ shops(where: {{{filter}}}) {{ changes {{ key {{ id }} }} }} }}");
-        client.subscribe(&id, &query).await;
-        let copied: Vec<Value> = wanted.iter().map(|key| json!({ "key": key })).collect();
-        assert_eq!(client.expect("next", &id).await["data"]["shops"]["changes"], json!(copied), "{filter}");
-        client.complete(&id).await;
-    }
+    target.filters_mean(&mut client, ("shops", "shop"), &CONDITIONS).await;
 
     // A part alone takes a row out of what is followed, or back into it.
     let query = r#"subscription { shops(where: {main: {parts: {spot: {parts: {latitude: {lt: "48"}}}, tags: {contains: "x"}}}}) {

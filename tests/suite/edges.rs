@@ -76,19 +76,7 @@ async fn lists_within_lists_are_found_and_followed_by_what_they_hold() {
     )
     .await;
     let mut client = Client::ready(&target.server.base).await;
-    for (number, (filter, condition)) in HELD.into_iter().enumerate() {
-        let wanted = target.ask(&format!("SELECT id::text FROM grid WHERE {condition} ORDER BY id")).await;
-        let wanted: Vec<Value> = wanted.iter().map(|id| json!({ "id": id.parse::<i32>().expect("an id") })).collect();
-        assert!(!wanted.is_empty(), "{filter} finds nothing");
-        let found = target.data(&format!("{{ grids(where: {{{filter}}}) {{ nodes {{ id }} }} }}")).await;
-        assert_eq!(found["grids"]["nodes"], json!(wanted), "{filter}");
-        let id = number.to_string();
-        let query = format!("subscription {{ grids(where: {{{filter}}}) {{ changes {{ key {{ id }} }} }} }}");
-        client.subscribe(&id, &query).await;
-        let copied: Vec<Value> = wanted.iter().map(|key| json!({ "key": key })).collect();
-        assert_eq!(client.expect("next", &id).await["data"]["grids"]["changes"], json!(copied), "{filter}");
-        client.complete(&id).await;
-    }
+    target.filters_mean(&mut client, ("grids", "grid"), &HELD).await;
     client.subscribe("1", "subscription { grids(where: {cells: {contains: [7, 8]}}) { changes { op } } }").await;
     client.expect("next", "1").await;
     for (cells, op) in [("[[7, 8]]", "PUT"), ("[[8], [8]]", "DELETE"), ("[[8], [7]]", "PUT"), ("[]", "DELETE")] {

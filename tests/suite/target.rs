@@ -1,10 +1,11 @@
 //! A server over the example database with some tables of a test more, and the ways to ask it and the database.
 
 use everwire::model::Model;
-use reqwest::Client;
+
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, PgPool, raw_sql};
 
+use crate::client::Client;
 use crate::world::{Server, World};
 
 /// The server, a client of it, and connections to its database.
@@ -13,7 +14,7 @@ pub(crate) struct Target {
     pub(crate) server: Server,
     /// Its database, as another program has it.
     pub(crate) pool: PgPool,
-    http: Client,
+    http: reqwest::Client,
 }
 
 impl Target {
@@ -31,7 +32,7 @@ impl Target {
     pub(crate) async fn over(world: World, sql: &str, flags: &[&str]) -> Self {
         let pool = world.pool().await;
         raw_sql(AssertSqlSafe(sql)).execute(&pool).await.expect("tables");
-        Self { server: Server::over(world, flags).await, pool, http: Client::new() }
+        Self { server: Server::over(world, flags).await, pool, http: reqwest::Client::new() }
     }
 
     /// The whole answer.
@@ -69,6 +70,26 @@ impl Target {
             panic!("{answer} for {query}")
         };
         error["extensions"]["code"].as_str().expect("a code").to_owned()
+    }
+
+    /// Each filter finds the rows of its condition in SQL, by a query and by a subscription. `names` of the list and of
+    /// the table.
+    pub(crate) async fn filters_mean(&self, client: &mut Client, names: (&str, &str), filters: &[(&str, &str)]) {
+        let (list, table) = names;
+        for (number, (filter, condition)) in filters.iter().enumerate() {
+            let wanted = self.ask(&format!("SELECT id::text FROM {table} WHERE {condition} ORDER BY id")).await;
+            let wanted: Vec<Value> =
+                wanted.iter().map(|id| json!({ "id": id.parse::<i32>().expect("an id") })).collect();
+            assert!(!wanted.is_empty(), "{filter} finds nothing");
+            let found = self.data(&format!("{{ {list}(where: {{{filter}}}) {{ nodes {{ id }} }} }}")).await;
+            assert_eq!(found[list]["nodes"], json!(wanted), "{filter}");
+            let id = number.to_string();
+            let query = format!("subscription {{ {list}(where: {{{filter}}}) {{ changes {{ key {{ id }} }} }} }}");
+            client.subscribe(&id, &query).await;
+            let copied: Vec<Value> = wanted.iter().map(|key| json!({ "key": key })).collect();
+            assert_eq!(client.expect("next", &id).await["data"][list]["changes"], json!(copied), "{filter}");
+            client.complete(&id).await;
+        }
     }
 
     /// What the database says.
