@@ -158,6 +158,7 @@ impl Stage {
     /// that is so.
     async fn check(&self) -> bool {
         self.tally.calm.store(true, Ordering::Relaxed);
+        let start = Instant::now();
         let closed = timeout(PATIENCE, self.gate.write()).await.expect("every transaction ends");
         let barrier = self.barrier().await;
         let begin = Instant::now();
@@ -185,6 +186,7 @@ impl Stage {
         });
         self.tally.checks.fetch_add(1, Ordering::Relaxed);
         drop(closed);
+        self.tally.paused.fetch_add(start.elapsed().as_millis() as u64, Ordering::Relaxed);
         self.tally.calm.store(false, Ordering::Relaxed);
         right && late.is_empty()
     }

@@ -29,6 +29,8 @@ pub(crate) struct Tally {
     pub(crate) memory: AtomicU64,
     /// Nobody leaves or changes what it follows.
     pub(crate) calm: AtomicBool,
+    /// How long nobody wrote, in milliseconds.
+    pub(crate) paused: AtomicU64,
     resets: Mutex<BTreeMap<String, u64>>,
     errors: Mutex<BTreeMap<String, u64>>,
     faults: Mutex<BTreeMap<&'static str, u64>>,
@@ -104,6 +106,8 @@ impl fmt::Display for Summary<'_> {
         let Self(tally, time, seed) = self;
         write!(f, "proof: {} s, seed {seed}, ", time.as_secs())?;
         write!(f, "commits {} (+{} undone), ", load(&tally.commits), load(&tally.rollbacks))?;
+        let writing = time.as_secs_f64() - load(&tally.paused) as f64 / 1000.0;
+        write!(f, "{:.0} a second while there were writers, ", load(&tally.commits) as f64 / writing)?;
         write!(f, "messages {}, connections {}, ", load(&tally.messages), load(&tally.connections))?;
         write!(f, "resumed {}, faults {:?}, ", load(&tally.resumed), tally.faults.lock().unwrap())?;
         write!(f, "resets {:?}, errors {:?}, ", tally.resets.lock().unwrap(), tally.errors.lock().unwrap())?;
